@@ -1,0 +1,70 @@
+"""Writes envs/venv/lock/py3XX.txt: the exact wheels of the kernel environment, one list per Python version.
+
+uv resolves, because it evaluates environment markers for the Python that is asked for and not for the one that runs; pip then
+names the one wheel file, with its hash, that it would install. Each line is a pip requirement, so that
+`pip install --require-hashes -r` takes the file as it is; the comment is the file's name.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+import venv
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+GLIBC = [28, 27, 26, 24, 17, 12, 5]  # manylinux_2_N, newest first: every Linux since 2018 has 2.28
+LOCK = pathlib.Path(__file__).resolve().parent.parent / "envs" / "venv" / "lock"
+TOOLS = ["pip==26.3", "uv==0.13.9"]
+
+
+def run(*args):
+    subprocess.run([str(a) for a in args], check=True, stdout=sys.stderr)
+
+
+def platforms():
+    for minor in GLIBC:
+        yield from ("--platform", f"manylinux_2_{minor}_x86_64")
+    for old in ("manylinux2014", "manylinux2010", "manylinux1"):
+        yield from ("--platform", f"{old}_x86_64")
+
+
+def wheels(python, version, pins, work):
+    """The wheel that pip picks for every pin: name, version, file, sha256."""
+    report = work / f"report-{version}.json"
+    run(python, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary=:all:",
+        "--target", work / "nowhere", "--python-version", version, "--implementation", "cp", *platforms(),
+        "--report", report, "-r", pins)
+    for item in json.loads(report.read_text())["install"]:
+        link = urllib.parse.urlsplit(item["download_info"]["url"])
+        yield (item["metadata"]["name"], item["metadata"]["version"], pathlib.PurePosixPath(link.path).name,
+               item["download_info"]["archive_info"]["hashes"]["sha256"])
+
+
+def lock(bin_dir, version, source, target, work):
+    pins = work / f"{target.stem}-{version}.pins"
+    run(bin_dir / "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--only-binary", ":all:",
+        "--python-version", version, "--python-platform", "x86_64-manylinux_2_28", "-o", pins, source)
+    rows = sorted(wheels(bin_dir / "python", version, pins, work), key=lambda row: row[0].lower())
+    lines = [f"{name}=={v} --hash=sha256:{sha}  # {file}\n" for name, v, file, sha in rows]
+    head = f"# CPython {version}, linux x86_64, glibc 2.28 or newer. Written by `make lock`; do not edit.\n"
+    target.write_text(head + "".join(lines))
+    print(f"{target.name}: {len(lines)} wheels", file=sys.stderr)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        work = pathlib.Path(scratch)
+        venv.create(work / "tools", with_pip=True)
+        bin_dir = work / "tools" / "bin"
+        run(bin_dir / "python", "-m", "pip", "install", "--quiet", *TOOLS)
+        installer = work / "installer.in"
+        installer.write_text(TOOLS[0] + "\n")
+        lock(bin_dir, PYTHONS[0], installer, LOCK / "installer.txt", work)
+        for version in PYTHONS:
+            lock(bin_dir, version, LOCK / "requirements.in", LOCK / f"py{version.replace('.', '')}.txt", work)
+
+
+if __name__ == "__main__":
+    main()
