@@ -9,6 +9,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -20,20 +21,33 @@ var (
 	ErrLeaseLost = errors.New("queue: lease lost")
 	// ErrClosed means that the queue has been closed.
 	ErrClosed = errors.New("queue: closed")
+	// ErrInvalid means that a job or a request for one is malformed: no ID, no kind, a payload over MaxPayload, a
+	// lease or a number of jobs that is not positive.
+	ErrInvalid = errors.New("queue: invalid")
+	// ErrFull means that there is no room left to write; nothing was changed.
+	ErrFull = errors.New("queue: no space left")
+)
+
+// Limits that every queue keeps.
+const (
+	MaxPayload = 1 << 20 // bytes
+	// Remembered is for how long at least the ID of a job that has ended is still ErrDuplicate.
+	Remembered = 7 * 24 * time.Hour
 )
 
 // Job is a unit of work.
 type Job struct {
-	ID   string // chosen by the caller, unique for ever; enqueueing the same ID again is ErrDuplicate
+	ID   string // chosen by the caller, unique for ever; enqueueing the same ID again is ErrDuplicate, also after its end
 	Kind string // who handles it
 	// UniqueKey, when set, keeps a second unfinished job of the same Kind and key out.
 	UniqueKey string
 	Payload   []byte
-	// Priority orders jobs that are due: higher first, then older first.
+	// Priority orders jobs that are due: higher first, then in the order in which they were enqueued.
 	Priority int
 	// NotBefore is the earliest time the job may be claimed; zero means at once.
 	NotBefore time.Time
-	// MaxAttempts is how often it may be claimed before it is put aside as failed; 0 means without limit.
+	// MaxAttempts is how often it may be claimed before it is put aside as failed, because it was given back or its
+	// last lease ran out; 0 means without limit. A job that was put aside no longer holds its UniqueKey.
 	MaxAttempts int
 }
 
@@ -45,12 +59,35 @@ type Claim struct {
 	Token   string    // identifies this lease; a lost lease's token is refused
 }
 
+// Validate tells what is wrong with a job, as ErrInvalid. Queues call it before they store one.
+func (j Job) Validate() error {
+	switch {
+	case j.ID == "":
+		return fmt.Errorf("%w: job without ID", ErrInvalid)
+	case j.Kind == "":
+		return fmt.Errorf("%w: job %s without kind", ErrInvalid, j.ID)
+	case len(j.Payload) > MaxPayload:
+		return fmt.Errorf("%w: job %s has a payload of %d bytes, at most %d", ErrInvalid, j.ID, len(j.Payload), MaxPayload)
+	case j.MaxAttempts < 0:
+		return fmt.Errorf("%w: job %s may be tried %d times", ErrInvalid, j.ID, j.MaxAttempts)
+	}
+	return nil
+}
+
+// ValidateClaim tells what is wrong with the arguments of a Claim, as ErrInvalid.
+func ValidateClaim(kinds []string, max int, lease time.Duration) error {
+	if len(kinds) == 0 || max < 1 || lease < time.Millisecond {
+		return fmt.Errorf("%w: claim of at most %d jobs of %d kinds for %s", ErrInvalid, max, len(kinds), lease)
+	}
+	return nil
+}
+
 // Queue keeps the jobs. All methods are safe for concurrent use, also from several processes.
 type Queue interface {
 	// Enqueue stores the job durably. ErrDuplicate if its ID is known or its UniqueKey is taken.
 	Enqueue(ctx context.Context, job Job) error
 	// Claim takes up to max due jobs of the given kinds under a lease. It waits until there is at least one or the
-	// context ends, then returns an empty list and the context's cause.
+	// context ends, then returns an empty list and the context's cause. Jobs come in the order of Job.Priority.
 	Claim(ctx context.Context, kinds []string, max int, lease time.Duration) ([]Claim, error)
 	// Extend lengthens the lease from now. ErrLeaseLost if it has ended.
 	Extend(ctx context.Context, c Claim, lease time.Duration) (Claim, error)

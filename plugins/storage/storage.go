@@ -23,16 +23,22 @@ var (
 	ErrMissed = errors.New("storage: changes missed")
 	// ErrClosed means that the Backend or Watcher has been closed.
 	ErrClosed = errors.New("storage: closed")
-	// ErrTooLarge means that a key is over MaxKey or a value over MaxValue.
+	// ErrTooLarge means that a key is over MaxKey, a value over MaxValue or an Apply over MaxOps; nothing was changed.
 	ErrTooLarge = errors.New("storage: too large")
+	// ErrInvalid means that an Apply is malformed: an empty key, one that is not UTF-8 or holds a zero byte, the same
+	// key twice, an unknown kind. Nothing was changed.
+	ErrInvalid = errors.New("storage: invalid")
+	// ErrFull means that there is no room left to write; nothing was changed, and reading goes on.
+	ErrFull = errors.New("storage: no space left")
 )
 
 // Limits that every backend keeps, so that a program that works on one works on all.
 const (
-	MaxKey   = 512     // bytes
-	MaxValue = 1 << 20 // bytes
-	MaxOps   = 128     // operations in one Apply
-	MaxPage  = 1000    // records in one Page
+	MaxKey       = 512     // bytes
+	MaxValue     = 1 << 20 // bytes
+	MaxOps       = 128     // operations in one Apply
+	MaxPage      = 1000    // records in one Page
+	MaxPageBytes = 4 << 20 // bytes of values after which a Page takes no further record
 )
 
 // Revision is the position of a write in the backend's one order of writes. Revisions only grow; 0 is before all writes.
@@ -44,7 +50,8 @@ type Record struct {
 	Value []byte
 	Rev   Revision
 	// Expires is when the record disappears by itself; zero means never. An expired record is not found and not
-	// listed, whether or not it has been swept yet. Resolution: one millisecond.
+	// listed and meets Absent, whether or not it has been swept yet; sweeping it later tells Watchers that it was
+	// deleted. Resolution: one millisecond.
 	Expires time.Time
 }
 
@@ -133,7 +140,8 @@ func (o Op) Until(t time.Time) Op { o.Expires = t; return o }
 func (o Op) When(c Condition) Op { o.If = c; return o }
 
 // Query selects records whose key begins with Prefix and sorts after After, in byte order, at most Limit of them
-// (0 means MaxPage). Reverse walks from the end; After is then an upper bound.
+// (0 and what is over MaxPage mean MaxPage). Reverse walks from the end; After is then an upper bound, not included
+// either. Any strings will do for Prefix and After, they need not be keys.
 type Query struct {
 	Prefix  string
 	After   string
@@ -141,8 +149,9 @@ type Query struct {
 	Reverse bool
 }
 
-// Page is one answer to a Query. Next is the After for the following page, empty when this was the last one.
-// Rev is a revision that the page is at least as new as.
+// Page is one answer to a Query. Next is the After for the following page, empty when this was the last one; it alone
+// says so, because large values make a page shorter than Limit. Rev is a revision that the page is at least as new as:
+// if it has not moved since, the page would be the same but for what expired.
 type Page struct {
 	Records []Record
 	Next    string
@@ -173,12 +182,14 @@ type Backend interface {
 	// List returns one page of records in key order.
 	List(ctx context.Context, q Query) (Page, error)
 	// Apply does all the operations in one step, durable when it returns, or none of them: ErrConflict if a condition
-	// does not hold. No key may occur twice. After an error that is none of this package's the fate of the batch is
-	// unknown; conditions make a repetition safe.
+	// does not hold. No key may occur twice. It returns the revision of what it wrote, or the present one if nothing
+	// had to change (only checks, or deletes of what is not there). After an error that is none of this package's the
+	// fate of the batch is unknown; conditions make a repetition safe. A context that ends before the batch was begun
+	// gives its cause, and nothing was changed.
 	Apply(ctx context.Context, ops ...Op) (Revision, error)
 	// Watch yields the changes to keys that begin with prefix, from now on, in revision order, also those that other
-	// processes made.
+	// processes made (these within a second). Open it before the list that it is to keep fresh.
 	Watch(ctx context.Context, prefix string) (Watcher, error)
-	// Close ends all Watchers and releases the backend. It is idempotent.
+	// Close ends all Watchers and releases the backend. Everything after it gives ErrClosed. It is idempotent.
 	Close() error
 }
