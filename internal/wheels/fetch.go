@@ -150,11 +150,12 @@ func (f *Fetcher) fill(ctx context.Context, cache string, missing []Wheel) error
 	return nil
 }
 
-const tmpPrefix = ".fetch-"
+// tmpPrefix begins the names of folders that are still being filled.
+const tmpPrefix = ".filling-"
 
-// sweep removes what killed downloads left behind. The caller holds the lock, so nobody is using it.
-func sweep(cache string) {
-	left, _ := filepath.Glob(filepath.Join(cache, tmpPrefix+"*"))
+// sweep removes what killed processes left half done. The caller holds the lock, so nobody is using it.
+func sweep(parent string) {
+	left, _ := filepath.Glob(filepath.Join(parent, tmpPrefix+"*"))
 	for _, dir := range left {
 		_ = os.RemoveAll(dir)
 	}
