@@ -1,16 +1,15 @@
 """Writes envs/venv/lock/py3XX.txt: the exact wheels of the kernel environment, one list per Python version.
 
 uv resolves, because it evaluates environment markers for the Python that is asked for and not for the one that runs; pip then
-names the one wheel file, with its hash, that it would install. Each line is a pip requirement, so that
-`pip install --require-hashes -r` takes the file as it is; the comment is the file's name.
+picks the one wheel that it would install. Each line is a pip requirement, so that `pip install --require-hashes -r` takes the
+file as it is; the comment is the wheel's name and size in bytes, for internal/wheels.
 """
 
-import json
+import hashlib
 import pathlib
 import subprocess
 import sys
 import tempfile
-import urllib.parse
 import venv
 
 PYTHONS = ["3.11", "3.12", "3.13"]
@@ -31,23 +30,24 @@ def platforms():
 
 
 def wheels(python, version, pins, work):
-    """The wheel that pip picks for every pin: name, version, file, sha256."""
-    report = work / f"report-{version}.json"
-    run(python, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary=:all:",
-        "--target", work / "nowhere", "--python-version", version, "--implementation", "cp", *platforms(),
-        "--report", report, "-r", pins)
-    for item in json.loads(report.read_text())["install"]:
-        link = urllib.parse.urlsplit(item["download_info"]["url"])
-        yield (item["metadata"]["name"], item["metadata"]["version"], pathlib.PurePosixPath(link.path).name,
-               item["download_info"]["archive_info"]["hashes"]["sha256"])
+    """The wheels that pip picks for the pins, as files."""
+    folder = work / f"wheels-{pins.stem}"
+    run(python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder,
+        "--python-version", version, "--implementation", "cp", *platforms(), "-r", pins)
+    return sorted(folder.iterdir(), key=lambda file: file.name.lower())
+
+
+def line(wheel):
+    name, version = wheel.name.split("-")[:2]
+    sha = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return f"{name}=={version} --hash=sha256:{sha} # {wheel.name} {wheel.stat().st_size}\n"
 
 
 def lock(bin_dir, version, source, target, work):
     pins = work / f"{target.stem}-{version}.pins"
     run(bin_dir / "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--only-binary", ":all:",
         "--python-version", version, "--python-platform", "x86_64-manylinux_2_28", "-o", pins, source)
-    rows = sorted(wheels(bin_dir / "python", version, pins, work), key=lambda row: row[0].lower())
-    lines = [f"{name}=={v} --hash=sha256:{sha}  # {file}\n" for name, v, file, sha in rows]
+    lines = [line(wheel) for wheel in wheels(bin_dir / "python", version, pins, work)]
     head = f"# CPython {version}, linux x86_64, glibc 2.28 or newer. Written by `make lock`; do not edit.\n"
     target.write_text(head + "".join(lines))
     print(f"{target.name}: {len(lines)} wheels", file=sys.stderr)

@@ -1,0 +1,91 @@
+package envs_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hopyard/hopyard/envs"
+	"github.com/hopyard/hopyard/internal/problem"
+)
+
+// driver builds what the test tells it to.
+type driver struct {
+	whole atomic.Bool
+	build func(ctx context.Context, progress func(string)) error
+}
+
+func (d *driver) Find() (envs.Environment, bool) {
+	return envs.Environment{Name: "Python 3.11", Build: "b"}, d.whole.Load()
+}
+
+func (d *driver) Build(ctx context.Context, progress func(string)) (envs.Environment, error) {
+	if err := d.build(ctx, progress); err != nil {
+		return envs.Environment{}, err
+	}
+	d.whole.Store(true)
+	env, _ := d.Find()
+	return env, nil
+}
+
+func resolver(d *driver) *envs.Resolver {
+	return envs.NewResolver(envs.Config{Driver: d, Log: slog.New(slog.DiscardHandler)})
+}
+
+func TestResolveSaysHowFarThePreparationIs(t *testing.T) {
+	t.Parallel()
+	at, goOn := make(chan struct{}), make(chan struct{})
+	d := &driver{build: func(_ context.Context, progress func(string)) error {
+		progress("wheels 12 of 60")
+		close(at)
+		<-goOn
+		return nil
+	}}
+	r := resolver(d)
+	done := make(chan error, 1)
+	go func() { done <- r.Prepare(t.Context()) }()
+	<-at
+	_, err := r.Resolve(t.Context(), "demo")
+	if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "wheels 12 of 60") {
+		t.Errorf("Resolve during the build = %v, want a problem with the progress", err)
+	}
+	close(goOn)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if env, err := r.Resolve(t.Context(), "demo"); err != nil || env.Build != "b" {
+		t.Errorf("Resolve after the build = %v, %v, want the environment", env, err)
+	}
+}
+
+func TestResolveSaysWhyThereIsNone(t *testing.T) {
+	t.Parallel()
+	d := &driver{build: func(context.Context, func(string)) error {
+		return problem.New(problem.Unavailable, "no Python was found on PATH")
+	}}
+	r := resolver(d)
+	if err := r.Prepare(t.Context()); err == nil {
+		t.Fatal("Prepare = nil, want the driver's problem")
+	}
+	_, err := r.Resolve(t.Context(), "demo")
+	if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "no Python was found") {
+		t.Errorf("Resolve = %v, want the driver's reason", err)
+	}
+}
+
+func TestKeepEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	d := &driver{build: func(context.Context, func(string)) error { return errors.New("no network") }}
+	var heard error
+	resolver(d).Keep(ctx, func(err error) {
+		heard = err
+		cancel()
+	})
+	if heard == nil {
+		t.Error("Keep told of no failure, want the first one")
+	}
+}
