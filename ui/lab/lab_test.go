@@ -76,9 +76,9 @@ func TestPrepareOfflineNamesWhatIsMissingAndLeavesNothing(t *testing.T) {
 	if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "jupyterlab-4.6.6-py3-none-any.whl") {
 		t.Fatalf("Prepare = %v, want an unavailable problem that names the wheels", err)
 	}
-	left, _ := filepath.Glob(filepath.Join(dir, "ui", "*"))
-	if len(left) != 0 {
-		t.Errorf("left behind: %v", left)
+	left, err := os.ReadDir(filepath.Join(dir, "ui"))
+	if err != nil || len(left) != 1 || left[0].Name() != ".lock" {
+		t.Errorf("left behind: %v, %v; want the lock alone", left, err)
 	}
 }
 
