@@ -1,0 +1,299 @@
+// Package agent is the small process beside every program that people run.
+//
+// The agent starts the program, owns the only connection to it, writes everything it says to a journal before anybody reads
+// it, and serves clients that attach over a unix socket. It outlives the gateway: kill the gateway, and the
+// program notices nothing. A slow or vanished client costs the program nothing; a hostile program can only break
+// its own agent.
+//
+// What kind of program it is (a Jupyter kernel, a terminal) is the business of a Bridge.
+//
+//	starting ──▶ running ──▶ ended          a stop was asked for, or the program ended well
+//	    │         │  ▲
+//	    │         ▼  │
+//	    │      restarting ──▶ dead          it ended although nobody asked, too often
+//	    └────────────────────▶ dead         it never came up
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hopyard/hopyard/agent/journal"
+	"github.com/hopyard/hopyard/plugins/scheduling"
+)
+
+// Spec is what an agent is told, in the file spec.json of its folder.
+type Spec struct {
+	Workload scheduling.Workload `json:"workload"`
+	// Restarts is how often in a row the program is started anew after it ended although nobody asked.
+	Restarts int             `json:"restarts"`
+	Journal  journal.Options `json:"journal"`
+}
+
+// The files of an agent's folder.
+const (
+	SpecFile   = "spec.json"
+	StatusFile = "status.json" // Exit, once the program has ended for good
+	SocketFile = "attach.sock"
+	OutputFile = "program.log" // what the program wrote to its standard output and error
+	LogFile    = "agent.log"
+)
+
+// Exit is what StatusFile holds.
+type Exit struct {
+	Ended    time.Time `json:"ended"`
+	ExitCode int       `json:"exit_code"`
+	Reason   string    `json:"reason"`
+}
+
+// Config is what an agent needs to run.
+type Config struct {
+	Dir       string // its folder, of mode 0700; it holds SpecFile
+	Factories map[string]Factory
+	Log       *slog.Logger
+	// Ready is called once, when clients can attach.
+	Ready func()
+}
+
+// Agent runs one program. Use Run.
+type Agent struct {
+	spec    Spec
+	dir     string
+	log     *slog.Logger
+	factory Factory
+	journal *journal.Journal
+	clients clients
+	ctx     context.Context
+	end     context.CancelFunc
+
+	commands chan command
+	watchers sync.WaitGroup
+
+	mu      sync.Mutex // guards below
+	state   State
+	changed chan struct{}
+	bridge  Bridge // of the present generation, once it is connected
+	pending []input
+	waiting int // bytes in pending
+
+	emitMu sync.Mutex // one writer for the journal
+}
+
+// input waits for a program that is not connected yet.
+type input struct {
+	client string
+	body   []byte
+}
+
+// maxPending bounds what waits for a starting program, in bytes.
+const maxPending = 64 << 20
+
+// Run runs the agent of a folder until its program has ended for good and, if that was not asked for, until it is stopped:
+// a dead program's last words can be read as long as somebody may want them.
+func Run(ctx context.Context, cfg Config) error {
+	a, err := open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer a.end()
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(cfg.Dir, SocketFile), Net: "unix"})
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	defer ln.Close()
+	if err := becomeSubreaper(); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	go a.serve(ln)
+	if cfg.Ready != nil {
+		cfg.Ready()
+	}
+	exit := a.supervise()
+	return a.finish(exit)
+}
+
+func open(ctx context.Context, cfg Config) (*Agent, error) {
+	b, err := os.ReadFile(filepath.Join(cfg.Dir, SpecFile))
+	if err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
+	}
+	var spec Spec
+	if err := json.Unmarshal(b, &spec); err != nil {
+		return nil, fmt.Errorf("agent: %s: %w", SpecFile, err)
+	}
+	factory, ok := cfg.Factories[spec.Workload.Kind]
+	if !ok {
+		return nil, fmt.Errorf("agent: workloads of kind %q are unknown", spec.Workload.Kind)
+	}
+	j, err := journal.Open(filepath.Join(cfg.Dir, "journal"), spec.Journal)
+	if err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
+	}
+	now := time.Now()
+	ctx, end := context.WithCancel(ctx)
+	return &Agent{
+		spec: spec, dir: cfg.Dir, log: cfg.Log, factory: factory, journal: j, ctx: ctx, end: end,
+		commands: make(chan command), changed: make(chan struct{}),
+		state: State{Phase: Starting, Started: now, LastActivity: now},
+	}, nil
+}
+
+// finish leaves the program's fate on disk, tells the watchers, and ends.
+func (a *Agent) finish(exit Exit) error {
+	b, err := json.Marshal(exit)
+	if err == nil {
+		err = writeFile(filepath.Join(a.dir, StatusFile), b)
+	}
+	a.setState(func(s *State) {
+		s.Phase, s.Reason, s.ExitCode = Ended, exit.Reason, exit.ExitCode
+	})
+	_ = a.journal.Close()
+	told := make(chan struct{})
+	go func() {
+		a.watchers.Wait()
+		close(told)
+	}()
+	select {
+	case <-told:
+	case <-time.After(500 * time.Millisecond): // a gateway that does not read will look at the file
+	}
+	return err
+}
+
+// writeFile replaces a file whole or not at all.
+func writeFile(path string, b []byte) error {
+	tmp := path + ".tmp"
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+// State is the state now.
+func (a *Agent) State() State {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state
+}
+
+// setState changes the state and wakes the watchers.
+func (a *Agent) setState(change func(*State)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	change(&a.state)
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+func (a *Agent) stateChanged() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.changed
+}
+
+func (a *Agent) connected(delta int) {
+	a.setState(func(s *State) { s.Connections += delta })
+}
+
+// measure takes the program's usage anew and reports whether it changed enough to tell.
+func (a *Agent) measure() bool {
+	u := usage()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	old := a.state.Usage
+	a.state.Usage = u
+	moved := u.MemoryBytes - old.MemoryBytes
+	return max(moved, -moved) > 1<<20 || u.CPUSeconds-old.CPUSeconds > 0.05 || u.Processes != old.Processes
+}
+
+// Emit implements Sink.
+func (a *Agent) Emit(records ...journal.Record) {
+	a.mu.Lock()
+	gen := a.state.Gen
+	a.mu.Unlock()
+	for i := range records {
+		records[i].Gen = gen
+	}
+	a.emitMu.Lock()
+	defer a.emitMu.Unlock()
+	if err := a.journal.Append(records...); err != nil {
+		// The program goes on: it must never wait for our disk. Readers will be told that something is missing.
+		a.log.Error("output could not be kept", "records", len(records), "error", err)
+	}
+}
+
+// Activity implements Sink.
+func (a *Agent) Activity(activity string, counts bool) {
+	a.mu.Lock()
+	same := a.state.Activity == activity
+	if counts {
+		a.state.LastActivity = time.Now()
+	}
+	a.mu.Unlock()
+	if !same {
+		a.setState(func(s *State) { s.Activity = activity })
+	}
+}
+
+// input passes a client's bytes to the program, or keeps them until there is one.
+func (a *Agent) input(ctx context.Context, client string, body []byte) error {
+	a.mu.Lock()
+	b := a.bridge
+	if b == nil && (a.state.Phase == Starting || a.state.Phase == Restarting) {
+		defer a.mu.Unlock()
+		if a.waiting += len(body); a.waiting > maxPending {
+			return fmt.Errorf("agent: more than %d MB wait for a program that has not started", maxPending>>20)
+		}
+		a.pending = append(a.pending, input{client, append([]byte(nil), body...)})
+		return nil
+	}
+	a.mu.Unlock()
+	if b == nil {
+		return nil // dead: the client has been told by the state
+	}
+	if err := b.Input(ctx, client, body); err != nil {
+		a.log.Warn("input refused", "client", client, "error", err)
+	}
+	return nil
+}
+
+// ready makes the bridge take input, first what has waited, in order.
+func (a *Agent) ready(b Bridge, gen uint32) {
+	for {
+		a.mu.Lock()
+		if a.state.Gen != gen {
+			a.mu.Unlock()
+			return
+		}
+		batch := a.pending
+		a.pending, a.waiting = nil, 0
+		if len(batch) == 0 {
+			a.bridge = b
+			a.mu.Unlock()
+			return
+		}
+		a.mu.Unlock()
+		for _, in := range batch {
+			if err := b.Input(a.ctx, in.client, in.body); err != nil {
+				a.log.Warn("input refused", "client", in.client, "error", err)
+			}
+		}
+	}
+}
+
+func (a *Agent) notice(from, to uint64) []byte {
+	a.mu.Lock()
+	b := a.bridge
+	a.mu.Unlock()
+	if b == nil {
+		return nil
+	}
+	return b.Cut(from, to)
+}

@@ -1,0 +1,290 @@
+package agent
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hopyard/hopyard/agent/journal"
+)
+
+// attachment is one connection to the agent.
+type attachment struct {
+	a     *Agent
+	conn  *net.UnixConn
+	hello Hello
+
+	ctx     context.Context
+	end     context.CancelCauseFunc
+	settled chan struct{} // closed when the client's place has been recorded
+
+	progress progress
+	witness  *witness
+
+	wmu sync.Mutex // serialises writes
+}
+
+// serve answers on the agent's socket until it is closed.
+func (a *Agent) serve(ln *net.UnixListener) {
+	for {
+		conn, err := ln.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			a.log.Error("accept", "error", err)
+			continue
+		}
+		go a.attach(conn)
+	}
+}
+
+// attach serves one connection to its end.
+func (a *Agent) attach(conn *net.UnixConn) {
+	defer conn.Close()
+	hello, socket, err := readHello(conn)
+	if err != nil {
+		return
+	}
+	ctx, end := context.WithCancelCause(a.ctx)
+	t := &attachment{a: a, conn: conn, hello: hello, ctx: ctx, end: end, settled: make(chan struct{}), witness: newWitness(socket)}
+	defer end(nil)
+	context.AfterFunc(ctx, func() { _ = conn.Close() })
+	if hello.Watch {
+		t.watch()
+		return
+	}
+	t.follow()
+}
+
+// readHello reads the first frame together with the socket that may come with it.
+func readHello(conn *net.UnixConn) (Hello, *os.File, error) {
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	defer conn.SetReadDeadline(time.Time{})
+	buf, oob := make([]byte, 4<<10), make([]byte, syscall.CmsgSpace(4))
+	n, oobn, _, _, err := conn.ReadMsgUnix(buf, oob)
+	if err != nil {
+		return Hello{}, nil, err
+	}
+	socket := receivedFile(oob[:oobn])
+	var h Hello
+	size := 0
+	if n >= frameHead {
+		size = int(binary.LittleEndian.Uint32(buf)) - 1
+	}
+	// A gateway sends its Hello with one write and waits for the answer, so it is here whole and alone.
+	if n < frameHead || frameType(buf[4]) != frameHello || size != n-frameHead || json.Unmarshal(buf[frameHead:n], &h) != nil {
+		if socket != nil {
+			_ = socket.Close()
+		}
+		return Hello{}, nil, errors.New("agent: that was no hello")
+	}
+	return h, socket, nil
+}
+
+func receivedFile(oob []byte) *os.File {
+	msgs, err := syscall.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil
+	}
+	for _, m := range msgs {
+		if fds, err := syscall.ParseUnixRights(&m); err == nil && len(fds) > 0 {
+			_ = syscall.SetNonblock(fds[0], true) // so that deadlines work
+			return os.NewFile(uintptr(fds[0]), "client")
+		}
+	}
+	return nil
+}
+
+// follow sends a client the records that are meant for it, and takes its input.
+func (t *attachment) follow() {
+	next := t.a.journal.Next()
+	from, resumed := t.a.clients.join(t.ctx, t.hello.Client, t, t.hello.From, next)
+	t.progress.got = from - 1
+	t.a.connected(+1)
+	go t.send(from, resumed)
+	err := t.receive()
+	t.end(err)
+	t.a.connected(-1)
+	died := !t.progress.isFinal()
+	t.a.clients.leave(t.hello.Client, t.progress.conclude(t.witness))
+	close(t.settled)
+	t.witness.release(died)
+}
+
+func (p *progress) isFinal() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.final
+}
+
+// sendBytes is how much of the journal goes into one frame.
+const sendBytes = 64 << 10
+
+// send is the client's cursor. It waits for the client, never the program for it.
+func (t *attachment) send(from uint64, resumed bool) {
+	if t.writeJSON(frameWelcome, Welcome{Version: protocolVersion, Next: from, Resumed: resumed, State: t.a.State()}) != nil {
+		return
+	}
+	cur := t.a.journal.From(from)
+	var out []byte
+	for {
+		data, err := cur.Read(t.ctx, sendBytes)
+		var cut *journal.CutError
+		switch {
+		case errors.As(err, &cut):
+			err = t.writeNotice(cut)
+		case err == nil:
+			if data = journal.For(data, t.hello.Client, out[:0]); len(data) > 0 {
+				err = t.write(frameRecords, data)
+			}
+		}
+		if err != nil {
+			t.end(err)
+			return
+		}
+		if cur.Seq() == t.a.journal.Next() {
+			cur.Release()
+		}
+	}
+}
+
+func (t *attachment) writeNotice(cut *journal.CutError) error {
+	t.a.log.Warn("output was cut before a client read it", "from", cut.From, "to", cut.To)
+	if b := t.a.notice(cut.From, cut.To); b != nil {
+		return t.write(frameNotice, b)
+	}
+	return nil
+}
+
+// receive takes what the gateway sends until it ends.
+func (t *attachment) receive() error {
+	r := bufio.NewReaderSize(t.conn, 512) // most inputs are small, and there are many idle clients
+	var buf []byte
+	for {
+		typ, payload, grown, err := readFrame(r, buf)
+		if err != nil {
+			return err
+		}
+		if buf = grown; cap(buf) > 64<<10 {
+			buf = nil
+		}
+		if err := t.handle(typ, payload); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *attachment) handle(typ frameType, payload []byte) error {
+	switch typ {
+	case frameInput:
+		return t.a.input(t.ctx, t.hello.Client, payload)
+	case frameSending:
+		marks, err := parseMarks(payload, nil)
+		if err != nil {
+			return err
+		}
+		t.progress.sending(marks)
+	case frameDelivered:
+		if len(payload) != 8 {
+			return fmt.Errorf("agent: delivered of %d bytes", len(payload))
+		}
+		t.progress.delivered(binary.LittleEndian.Uint64(payload))
+	case frameCall:
+		return t.call(payload)
+	default:
+		return fmt.Errorf("agent: frame type %d is unknown", typ)
+	}
+	return nil
+}
+
+// call starts a request; its reply comes when it is done, in any order.
+func (t *attachment) call(payload []byte) error {
+	if len(payload) < 4 {
+		return errors.New("agent: call without id")
+	}
+	var c call
+	if err := json.Unmarshal(payload[4:], &c); err != nil {
+		return fmt.Errorf("agent: call: %w", err)
+	}
+	id := [4]byte(payload[:4])
+	go func() {
+		var rep reply
+		result, err := t.a.do(t.ctx, c)
+		if err != nil {
+			rep.Error = err.Error()
+		} else if result != nil {
+			rep.Result, _ = json.Marshal(result)
+		}
+		b, _ := json.Marshal(rep)
+		_ = t.write(frameReply, append(id[:], b...))
+	}()
+	return nil
+}
+
+// usageEvery is how often a watcher hears of memory and processor time.
+const usageEvery = 5 * time.Second
+
+// watch sends the agent's state whenever it changes.
+func (t *attachment) watch() {
+	t.a.watchers.Add(1)
+	defer t.a.watchers.Done()
+	go func() {
+		t.end(t.receive())
+	}()
+	if t.writeJSON(frameWelcome, Welcome{Version: protocolVersion, State: t.a.State()}) != nil {
+		return
+	}
+	tick := time.NewTicker(usageEvery)
+	defer tick.Stop()
+	for {
+		changed := t.a.stateChanged()
+		select {
+		case <-changed:
+		case <-tick.C:
+			if !t.a.measure() {
+				continue
+			}
+		case <-t.ctx.Done():
+			return
+		}
+		st := t.a.State()
+		if t.writeJSON(frameState, st) != nil || st.Phase == Ended {
+			return
+		}
+	}
+}
+
+func (t *attachment) writeJSON(typ frameType, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return t.write(typ, b)
+}
+
+func (t *attachment) write(typ frameType, payload []byte) error {
+	var head [frameHead]byte
+	h := appendFrameHead(head[:0], typ, len(payload))
+	t.wmu.Lock()
+	defer t.wmu.Unlock()
+	bufs := net.Buffers{h, payload}
+	_, err := bufs.WriteTo(t.conn)
+	return err
+}
+
+func shutdownWrite(f *os.File) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return errors.Join(raw.Control(func(fd uintptr) { err = syscall.Shutdown(int(fd), syscall.SHUT_WR) }), err)
+}

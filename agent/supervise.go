@@ -1,0 +1,302 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ErrUseSignal is what a Bridge answers where a signal to the process group is the way.
+var ErrUseSignal = errors.New("agent: use a signal")
+
+// command is something that is asked of the supervisor; it answers on done when it has happened.
+type command struct {
+	verb  verb
+	grace time.Duration
+	done  chan error
+}
+
+type verb string
+
+// The methods that can be called.
+const (
+	verbInterrupt verb = "interrupt"
+	verbRestart   verb = "restart"
+	verbStop      verb = "stop"
+	verbTerminate verb = "terminate"
+	verbKill      verb = "kill"
+)
+
+// callParams are the parameters of every call.
+type callParams struct {
+	GraceMillis int64 `json:"grace_ms"`
+}
+
+// do carries out a call and waits until it has happened.
+func (a *Agent) do(ctx context.Context, c call) (any, error) {
+	var p callParams
+	if len(c.Params) > 0 {
+		if err := json.Unmarshal(c.Params, &p); err != nil {
+			return nil, fmt.Errorf("parameters: %w", err)
+		}
+	}
+	cmd := command{verb: verb(c.Method), grace: time.Duration(p.GraceMillis) * time.Millisecond, done: make(chan error, 1)}
+	switch cmd.verb {
+	case verbInterrupt, verbRestart, verbStop, verbTerminate, verbKill:
+	default:
+		return nil, fmt.Errorf("method %q is unknown", c.Method)
+	}
+	select {
+	case a.commands <- cmd:
+	case <-a.ctx.Done():
+		return nil, errors.New("the program has ended")
+	}
+	select {
+	case err := <-cmd.done:
+		return nil, err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// stable is how long a program must have run for its earlier deaths to be forgotten.
+const stable = 10 * time.Second
+
+// supervise runs generation after generation of the program until it is stopped or has ended well. It keeps its thread: the
+// kernel ends the program when the thread that started it ends.
+func (a *Agent) supervise() Exit {
+	runtime.LockOSThread()
+	deaths := 0
+	for gen := uint32(1); ; gen++ {
+		began := time.Now()
+		g := &generation{a: a, n: gen}
+		out := g.run()
+		if time.Since(began) > stable {
+			deaths = 0
+		}
+		switch {
+		case out.stopped, out.fate == nil && !out.restart && out.code == 0 && a.spec.Restarts == 0:
+			out.answer(nil)
+			return Exit{Ended: time.Now(), ExitCode: out.code, Reason: out.how}
+		case out.restart:
+			a.again(out.how)
+			out.answer(nil) // the model says restarting; the new program comes up meanwhile
+		case a.spec.Restarts == 0 && out.fate == nil:
+			return Exit{Ended: time.Now(), ExitCode: out.code, Reason: out.how}
+		case out.cameUp && deaths < a.spec.Restarts:
+			deaths++
+			g.lost(out.how, true)
+			a.again(out.how)
+		default:
+			g.lost(out.reason(), false)
+			a.setState(func(s *State) { s.Phase, s.Reason, s.ExitCode, s.Activity = Dead, out.reason(), out.code, "dead" })
+			if cmd := a.idle(); cmd.verb != verbRestart {
+				cmd.done <- nil
+				return Exit{Ended: time.Now(), ExitCode: out.code, Reason: out.reason()}
+			} else {
+				deaths = 0
+				a.again("")
+				cmd.done <- nil
+			}
+		}
+	}
+}
+
+// again prepares the state for another generation.
+func (a *Agent) again(reason string) {
+	a.setState(func(s *State) { s.Phase, s.Activity, s.Reason = Restarting, "restarting", reason })
+}
+
+// idle waits, without a program, for a command that changes that.
+func (a *Agent) idle() command {
+	for {
+		select {
+		case cmd := <-a.commands:
+			if cmd.verb != verbInterrupt {
+				return cmd
+			}
+			cmd.done <- errors.New("the program is dead; restart it")
+		case <-a.ctx.Done():
+			return command{verb: verbStop, done: make(chan error, 1)}
+		}
+	}
+}
+
+// outcome is how a generation ended.
+type outcome struct {
+	stopped bool // it was asked for
+	restart bool // and another is to follow
+	cameUp  bool
+	code    int
+	how     string
+	fate    error  // why it never came up
+	words   string // the end of what it wrote
+	cmd     *command
+}
+
+func (o outcome) answer(err error) {
+	if o.cmd != nil {
+		o.cmd.done <- err
+	}
+}
+
+// reason is the sentence for people, with the program's own last words where it never came up.
+func (o outcome) reason() string {
+	s := o.how
+	if o.fate != nil && o.how == "" {
+		s = o.fate.Error()
+	}
+	if w := strings.TrimSpace(o.words); w != "" && !o.cameUp {
+		s += "; it wrote:\n" + w
+	}
+	return s
+}
+
+// generation is one process of the program, from its preparation to the last thing it left.
+type generation struct {
+	a      *Agent
+	n      uint32
+	dir    string
+	bridge Bridge
+	prog   *program
+}
+
+// run runs the process until it has ended for whatever reason.
+func (g *generation) run() outcome {
+	a := g.a
+	a.setState(func(s *State) { s.Gen = g.n })
+	g.dir = filepath.Join(a.dir, fmt.Sprintf("g%d", g.n))
+	defer os.RemoveAll(g.dir)
+	out, err := g.start()
+	if err != nil {
+		return outcome{fate: err}
+	}
+	ctx, cancel := context.WithCancel(a.ctx)
+	up := make(chan error, 1)
+	go func() { up <- g.bridge.Connect(ctx) }()
+	o := g.watch(up)
+	a.mu.Lock()
+	a.bridge = nil
+	a.mu.Unlock()
+	cancel()
+	_ = g.bridge.Close()
+	if o.how == "" {
+		o.code, o.how = g.prog.exit()
+	}
+	if !o.cameUp {
+		o.words = out.lastWords()
+	}
+	a.log.Info("program ended", "generation", g.n, "how", o.how, "asked", o.stopped || o.restart)
+	return o
+}
+
+func (g *generation) start() (*output, error) {
+	a := g.a
+	if err := os.Mkdir(g.dir, 0o700); err != nil {
+		return nil, err
+	}
+	sig := func(s os.Signal) error {
+		if g.prog == nil {
+			return errors.New("the program has not started")
+		}
+		return g.prog.signal(s)
+	}
+	b, err := a.factory(Host{Spec: a.spec, Gen: g.n, Dir: g.dir, Sink: a, Signal: sig})
+	if err != nil {
+		return nil, err
+	}
+	g.bridge = b
+	start, err := b.Prepare(a.ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := newOutput(filepath.Join(a.dir, OutputFile))
+	if err != nil {
+		return nil, err
+	}
+	g.prog, err = startProgram(a.spec.Workload, start, out.w)
+	out.started()
+	if err != nil {
+		_ = b.Close()
+		return nil, err
+	}
+	a.log.Info("program started", "generation", g.n, "pid", g.prog.pid())
+	return out, nil
+}
+
+// watch waits for what happens first: the program is up, it ends, a command, a dead child.
+func (g *generation) watch(up <-chan error) (o outcome) {
+	a := g.a
+	sigchld := make(chan os.Signal, 1)
+	signal.Notify(sigchld, syscall.SIGCHLD)
+	defer signal.Stop(sigchld)
+	for {
+		select {
+		case err := <-up:
+			up = nil
+			if err != nil {
+				o.fate = err
+				g.prog.stop(a.ctx, false, time.Second)
+				return o
+			}
+			o.cameUp = true
+			a.setState(func(s *State) { s.Phase, s.Reason = Running, "" })
+			go a.ready(g.bridge, g.n)
+		case <-g.prog.done:
+			killDescendants()
+			return o
+		case <-sigchld:
+			reapOrphans(g.prog.pid())
+		case cmd := <-a.commands:
+			if g.obey(cmd, &o) {
+				return o
+			}
+		case <-a.ctx.Done():
+			o.stopped = true
+			g.prog.stop(context.Background(), false, time.Second)
+			return o
+		}
+	}
+}
+
+// obey carries out a command; it reports whether that ended the generation.
+func (g *generation) obey(cmd command, o *outcome) bool {
+	switch cmd.verb {
+	case verbInterrupt:
+		err := g.bridge.Interrupt(g.a.ctx)
+		if errors.Is(err, ErrUseSignal) {
+			err = g.prog.signal(syscall.SIGINT)
+		}
+		cmd.done <- err
+		return false
+	case verbTerminate, verbKill:
+		sig := syscall.SIGTERM
+		if cmd.verb == verbKill {
+			sig = syscall.SIGKILL
+		}
+		cmd.done <- g.prog.signal(sig)
+		return false
+	default:
+		o.restart = cmd.verb == verbRestart
+		o.stopped = !o.restart
+		o.cmd = &cmd
+		asked := o.cameUp && g.bridge.Shutdown(g.a.ctx, o.restart) == nil
+		g.prog.stop(g.a.ctx, asked, cmd.grace)
+		return true
+	}
+}
+
+// lost tells the clients, through the bridge, that the program ended although nobody asked.
+func (g *generation) lost(reason string, again bool) {
+	if g.bridge != nil {
+		g.bridge.Lost(reason, again)
+	}
+}
