@@ -32,18 +32,17 @@ import (
 // Spec is what an agent is told, in the file spec.json of its folder.
 type Spec struct {
 	Workload scheduling.Workload `json:"workload"`
-	// Restarts is how often in a row the program is started anew after it ended although nobody asked.
-	Restarts int             `json:"restarts"`
-	Journal  journal.Options `json:"journal"`
+	Journal  journal.Options     `json:"journal"`
 }
 
 // The files of an agent's folder.
 const (
-	SpecFile   = "spec.json"
-	StatusFile = "status.json" // Exit, once the program has ended for good
-	SocketFile = "attach.sock"
-	OutputFile = "program.log" // what the program wrote to its standard output and error
-	LogFile    = "agent.log"
+	SpecFile    = "spec.json"
+	StatusFile  = "status.json" // Exit, once the program has ended for good
+	SocketFile  = "attach.sock"
+	ProgramFile = "program.pid" // the program's process id and start time (clock ticks since boot)
+	OutputFile  = "program.log" // what the program wrote to its standard output and error
+	LogFile     = "agent.log"
 )
 
 // Exit is what StatusFile holds.

@@ -83,15 +83,15 @@ func (a *Agent) supervise() Exit {
 			deaths = 0
 		}
 		switch {
-		case out.stopped, out.fate == nil && !out.restart && out.code == 0 && a.spec.Restarts == 0:
+		case out.stopped, out.fate == nil && !out.restart && out.code == 0 && a.spec.Workload.Restarts == 0:
 			out.answer(nil)
 			return Exit{Ended: time.Now(), ExitCode: out.code, Reason: out.how}
 		case out.restart:
 			a.again(out.how)
 			out.answer(nil) // the model says restarting; the new program comes up meanwhile
-		case a.spec.Restarts == 0 && out.fate == nil:
+		case a.spec.Workload.Restarts == 0 && out.fate == nil:
 			return Exit{Ended: time.Now(), ExitCode: out.code, Reason: out.how}
-		case out.cameUp && deaths < a.spec.Restarts:
+		case out.cameUp && deaths < a.spec.Workload.Restarts:
 			deaths++
 			g.lost(out.how, true)
 			a.again(out.how)
@@ -227,6 +227,9 @@ func (g *generation) start() (*output, error) {
 	if err != nil {
 		_ = b.Close()
 		return nil, err
+	}
+	if err := writeFile(filepath.Join(a.dir, ProgramFile), []byte(fmt.Sprint(g.prog.pid(), startTicks(g.prog.pid())))); err != nil {
+		a.log.Warn("program's id could not be kept", "error", err)
 	}
 	a.log.Info("program started", "generation", g.n, "pid", g.prog.pid())
 	return out, nil

@@ -56,6 +56,8 @@ type Workload struct {
 	Env []string
 	// Dir is the working directory.
 	Dir string
+	// Restarts is how often in a row the program is started anew after it ended although nobody asked.
+	Restarts int
 	// Spec is passed to the bridge as it is.
 	Spec []byte
 	// Limits that a driver with CapLimits enforces; zero means none.

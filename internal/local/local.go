@@ -1,0 +1,284 @@
+// Package local is the scheduling driver for one machine: every workload is a process with an agent beside it, both
+// children of nobody, so that they outlive the gateway.
+//
+// Each workload has a folder of mode 0700 below the run folder; its name is the workload's ID. The folder is all that the
+// driver knows: a second driver on the same folder finds every workload again.
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/hopyard/hopyard/agent"
+	"github.com/hopyard/hopyard/agent/journal"
+	"github.com/hopyard/hopyard/plugins/scheduling"
+)
+
+// Config says where workloads live and how agents are started.
+type Config struct {
+	// Run is the folder below which every workload has its own. It is made with mode 0700. Its path must be short: see
+	// RunDir.
+	Run string
+	// Agent is the command that starts an agent; the workload's folder is added as "--dir DIR".
+	Agent []string
+	// Journal bounds what is kept of each workload's output.
+	Journal journal.Options
+}
+
+// Driver implements scheduling.Driver. It is safe for concurrent use.
+type Driver struct {
+	cfg Config
+}
+
+var _ scheduling.Driver = (*Driver)(nil)
+
+// handleVersion is the version of Handle.State that this driver writes.
+const handleVersion = 1
+
+// handleState is what Handle.State holds: enough to know the agent's process for certain.
+type handleState struct {
+	Dir     string `json:"dir"`
+	PID     int    `json:"pid"`
+	Started uint64 `json:"started"` // of the process, in clock ticks since boot: a PID may be used again
+}
+
+// New makes the run folder and the driver.
+func New(cfg Config) (*Driver, error) {
+	if err := os.MkdirAll(cfg.Run, 0o700); err != nil {
+		return nil, fmt.Errorf("local: %w", err)
+	}
+	if len(cfg.Agent) == 0 {
+		return nil, errors.New("local: no agent command")
+	}
+	return &Driver{cfg: cfg}, nil
+}
+
+// Info implements scheduling.Driver. This driver runs everything as the gateway's own user.
+func (d *Driver) Info(context.Context) (scheduling.Info, error) {
+	version := "unknown"
+	if bi, ok := debug.ReadBuildInfo(); ok {
+		version = bi.Main.Version
+	}
+	return scheduling.Info{Name: "local", Version: version}, nil
+}
+
+// Launch implements scheduling.Driver.
+func (d *Driver) Launch(ctx context.Context, w scheduling.Workload) (scheduling.Handle, error) {
+	if w.User != "" {
+		return scheduling.Handle{}, fmt.Errorf("local: act as %s: %w", w.User, scheduling.ErrUnsupported)
+	}
+	if w.ID == "" || strings.ContainsAny(w.ID, "/\x00") || strings.HasPrefix(w.ID, ".") {
+		return scheduling.Handle{}, fmt.Errorf("local: %q cannot name a workload", w.ID)
+	}
+	dir := filepath.Join(d.cfg.Run, w.ID)
+	if err := os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
+		return d.existing(w.ID, dir)
+	} else if err != nil {
+		return scheduling.Handle{}, fmt.Errorf("local: %w", err)
+	}
+	h, err := d.launch(ctx, w, dir)
+	if err != nil {
+		return scheduling.Handle{}, errors.Join(err, os.RemoveAll(dir))
+	}
+	return h, nil
+}
+
+func (d *Driver) launch(ctx context.Context, w scheduling.Workload, dir string) (scheduling.Handle, error) {
+	spec, err := json.Marshal(agent.Spec{Workload: w, Journal: d.cfg.Journal})
+	if err != nil {
+		return scheduling.Handle{}, fmt.Errorf("local: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, agent.SpecFile), spec, 0o600); err != nil {
+		return scheduling.Handle{}, fmt.Errorf("local: %w", err)
+	}
+	pid, err := startAgent(ctx, append(append([]string(nil), d.cfg.Agent...), "--dir", dir), dir)
+	if err != nil {
+		return scheduling.Handle{}, fmt.Errorf("local: start the agent: %w", err)
+	}
+	st := handleState{Dir: dir, PID: pid, Started: startTime(pid)}
+	b, err := json.Marshal(st)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, handleFile), b, 0o600)
+	}
+	if err != nil {
+		killAgent(st)
+		return scheduling.Handle{}, fmt.Errorf("local: %w", err)
+	}
+	return scheduling.Handle{Version: handleVersion, ID: w.ID, Driver: "local", State: b}, nil
+}
+
+// handleFile keeps the receipt beside the workload too, for the case that whoever launched it died before storing it.
+const handleFile = "handle.json"
+
+// existing gives the handle of a workload that was launched before.
+func (d *Driver) existing(id, dir string) (scheduling.Handle, error) {
+	b, err := os.ReadFile(filepath.Join(dir, handleFile))
+	if err != nil {
+		return scheduling.Handle{}, fmt.Errorf("local: workload %s is being launched, or its launch was cut short; stop it first: %w", id, err)
+	}
+	return scheduling.Handle{Version: handleVersion, ID: id, Driver: "local", State: b}, nil
+}
+
+// Recover implements scheduling.Driver.
+func (d *Driver) Recover(_ context.Context, h scheduling.Handle) error {
+	st, err := d.state(h)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(st.Dir); err != nil {
+		return fmt.Errorf("local: %s: %w", h.ID, scheduling.ErrNotFound)
+	}
+	return nil
+}
+
+func (d *Driver) state(h scheduling.Handle) (handleState, error) {
+	var st handleState
+	if h.Driver != "local" || h.Version != handleVersion {
+		return st, fmt.Errorf("local: a handle of driver %q, version %d, is not ours", h.Driver, h.Version)
+	}
+	if err := json.Unmarshal(h.State, &st); err != nil {
+		return st, fmt.Errorf("local: handle of %s: %w", h.ID, err)
+	}
+	if filepath.Dir(st.Dir) != filepath.Clean(d.cfg.Run) {
+		return st, fmt.Errorf("local: %s lives outside %s", h.ID, d.cfg.Run)
+	}
+	return st, nil
+}
+
+// Inspect implements scheduling.Driver.
+func (d *Driver) Inspect(_ context.Context, h scheduling.Handle) (scheduling.Status, error) {
+	st, err := d.state(h)
+	if err != nil {
+		return scheduling.Status{}, err
+	}
+	info, err := os.Stat(st.Dir)
+	if err != nil {
+		return scheduling.Status{}, fmt.Errorf("local: %s: %w", h.ID, scheduling.ErrNotFound)
+	}
+	s := scheduling.Status{Phase: scheduling.PhaseRunning, Started: info.ModTime(), Address: "unix:" + filepath.Join(st.Dir, agent.SocketFile)}
+	if alive(st) {
+		return s, nil
+	}
+	s.Phase, s.Address = scheduling.PhaseEnded, ""
+	exit, err := readExit(st.Dir)
+	if err != nil {
+		exit = agent.Exit{Ended: time.Now(), ExitCode: -1, Reason: "its agent was killed"}
+	}
+	s.Ended, s.ExitCode, s.Reason = exit.Ended, exit.ExitCode, exit.Reason
+	return s, nil
+}
+
+func readExit(dir string) (agent.Exit, error) {
+	var e agent.Exit
+	b, err := os.ReadFile(filepath.Join(dir, agent.StatusFile))
+	if err != nil {
+		return e, err
+	}
+	return e, json.Unmarshal(b, &e)
+}
+
+// Wait implements scheduling.Driver.
+func (d *Driver) Wait(ctx context.Context, h scheduling.Handle) (scheduling.Status, error) {
+	st, err := d.state(h)
+	if err != nil {
+		return scheduling.Status{}, err
+	}
+	if err := waitGone(ctx, st); err != nil {
+		return scheduling.Status{}, err
+	}
+	return d.Inspect(ctx, h)
+}
+
+// Signal implements scheduling.Driver.
+func (d *Driver) Signal(ctx context.Context, h scheduling.Handle, s scheduling.Signal) error {
+	return d.call(ctx, h, func(ctx context.Context, c *agent.Conn) error {
+		switch s {
+		case scheduling.SignalInterrupt:
+			return c.Interrupt(ctx)
+		case scheduling.SignalTerminate, scheduling.SignalKill:
+			return c.Signal(ctx, s == scheduling.SignalKill)
+		default:
+			return fmt.Errorf("local: signal %q is unknown", s)
+		}
+	})
+}
+
+// call attaches to the workload's agent for one request.
+func (d *Driver) call(ctx context.Context, h scheduling.Handle, do func(context.Context, *agent.Conn) error) error {
+	st, err := d.state(h)
+	if err != nil {
+		return err
+	}
+	if !alive(st) {
+		return fmt.Errorf("local: %s: %w", h.ID, scheduling.ErrNotFound)
+	}
+	c, err := agent.Dial(ctx, filepath.Join(st.Dir, agent.SocketFile), agent.Hello{Watch: true}, nil)
+	if err != nil {
+		return fmt.Errorf("local: %s: %w", h.ID, err)
+	}
+	defer c.Close()
+	go pump(c)
+	return do(ctx, c)
+}
+
+// pump reads what the agent tells, so that replies arrive.
+func pump(c *agent.Conn) {
+	for {
+		if _, _, err := c.Next(func() []byte { return nil }); err != nil {
+			return
+		}
+	}
+}
+
+// Stop implements scheduling.Driver.
+func (d *Driver) Stop(ctx context.Context, h scheduling.Handle, grace time.Duration) error {
+	st, err := d.state(h)
+	if err != nil {
+		return err
+	}
+	if alive(st) {
+		kind, cancel := context.WithTimeout(ctx, grace+5*time.Second)
+		defer cancel()
+		err := d.call(kind, h, func(ctx context.Context, c *agent.Conn) error { return c.Stop(ctx, grace) })
+		if err == nil || errors.Is(err, agent.ErrEnded) {
+			_ = waitGone(kind, st)
+		}
+		killAgent(st) // it is gone, or deaf
+	}
+	killGroup(st)
+	if err := os.RemoveAll(st.Dir); err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	return nil
+}
+
+// Logs implements scheduling.Driver.
+func (d *Driver) Logs(_ context.Context, h scheduling.Handle, limit int) ([]byte, error) {
+	st, err := d.state(h)
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	for _, name := range []string{agent.LogFile, agent.OutputFile} {
+		b, err := os.ReadFile(filepath.Join(st.Dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("local: %w", err)
+		}
+		out = append(out, b...)
+	}
+	if over := len(out) - limit; over > 0 {
+		out = out[over:]
+	}
+	return out, nil
+}
+
+// Close implements scheduling.Driver; workloads live on.
+func (d *Driver) Close() error { return nil }
