@@ -44,17 +44,13 @@ type Report struct {
 type Config struct {
 	Version string
 	Data    string // the data directory; it need not exist
-	Python  string // the configured interpreter, empty for the one found on PATH
-	// Prepared are the things that a gateway prepares below Data, looked at by those who know them.
-	Prepared []func(context.Context) Check
+	// First are checks by those who know more than the host: they stand at the head of the report.
+	First []func(context.Context) Check
 }
 
 // Run does all checks, several at a time. It changes nothing on the host.
 func Run(ctx context.Context, c Config) Report {
-	checks := []func(context.Context) Check{
-		func(ctx context.Context) Check { return python(ctx, c.Python) },
-	}
-	checks = append(checks, c.Prepared...)
+	checks := append([]func(context.Context) Check{}, c.First...)
 	checks = append(checks,
 		func(context.Context) Check { return kernelUser() },
 		func(context.Context) Check { return userNamespaces() },

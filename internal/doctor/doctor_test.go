@@ -47,14 +47,6 @@ func TestReportSaysPlainlyThatKernelsAreNotIsolated(t *testing.T) {
 	}
 }
 
-func TestMissingPythonMakesTheHostUnhealthy(t *testing.T) {
-	t.Parallel()
-	r := run(t, doctor.Config{Data: t.TempDir(), Python: filepath.Join(t.TempDir(), "python3")})
-	if c := find(t, r, "Python"); c.Status != doctor.Missing || r.Healthy() {
-		t.Errorf("with a Python that is not there: %+v, healthy %v; want missing and not healthy", c, r.Healthy())
-	}
-}
-
 func TestLongDataPathIsToldOf(t *testing.T) {
 	t.Parallel()
 	long := filepath.Join(t.TempDir(), strings.Repeat("x", 100))
@@ -63,12 +55,12 @@ func TestLongDataPathIsToldOf(t *testing.T) {
 	}
 }
 
-func TestPreparedThingsStandInTheReport(t *testing.T) {
+func TestGivenChecksStandInTheReport(t *testing.T) {
 	t.Parallel()
 	lab := func(context.Context) doctor.Check {
 		return doctor.Check{Name: "Lab bundle", Status: doctor.Missing, Found: "no", Means: "m", Mend: "start once", Needed: true}
 	}
-	r := run(t, doctor.Config{Data: t.TempDir(), Prepared: []func(context.Context) doctor.Check{lab}})
+	r := run(t, doctor.Config{Data: t.TempDir(), First: []func(context.Context) doctor.Check{lab}})
 	if r.Healthy() {
 		t.Error("a needed check that is missing leaves the report healthy")
 	}

@@ -9,27 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
-
-	"github.com/hopyard/hopyard/envs/venv"
 )
-
-// python looks for the interpreter that the kernel environment is built on.
-func python(ctx context.Context, asked string) Check {
-	c := Check{Name: "Python", Needed: true, Means: "kernels run on it; the kernel environment is built on it once"}
-	p, err := venv.FindPython(ctx, asked)
-	if err != nil {
-		c.Status, c.Found = Missing, err.Error()
-		c.Mend = "apt install python3 python3-pip python3-venv, or name an interpreter with `python:` in the configuration"
-		return c
-	}
-	c.Found = fmt.Sprintf("%s at %s, %s", p.Full, p.Path, p.Libc)
-	c.Status = OK
-	if !p.Pip {
-		c.Status, c.Mend = Warn, "apt install python3-pip"
-		c.Means = "without pip nothing can be downloaded; an environment that is already built works"
-	}
-	return c
-}
 
 func java(ctx context.Context) Check {
 	c := Check{Name: "Java", Means: "only Spark, Flink and Zeppelin interpreters need it; notebooks do not"}
