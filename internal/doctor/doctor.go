@@ -53,7 +53,7 @@ func Run(ctx context.Context, c Config) Report {
 	checks := append([]func(context.Context) Check{}, c.First...)
 	checks = append(checks,
 		func(context.Context) Check { return kernelUser() },
-		func(context.Context) Check { return userNamespaces() },
+		userNamespaces,
 		bubblewrap,
 		func(context.Context) Check { return cgroups(cgroupRoot) },
 		func(context.Context) Check { return disk(c.Data) },

@@ -32,9 +32,9 @@ func kernelUser() Check {
 	return c
 }
 
-func userNamespaces() Check {
+func userNamespaces(ctx context.Context) Check {
 	c := Check{Name: "User namespaces", Means: "a sandbox for kernels needs them, unless the gateway is root; kernels are not sandboxed yet"}
-	cmd := exec.Command("/bin/true")
+	cmd := exec.CommandContext(ctx, "/bin/true")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
