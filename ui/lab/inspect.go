@@ -77,7 +77,7 @@ func (t *Tree) extensions() ([]Extension, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []Extension
+	all := []Extension{} // never nil: the page config needs an array
 	for _, name := range append(manifests, scoped...) {
 		ext, err := t.extension(name)
 		if err != nil {
