@@ -45,6 +45,8 @@ type Hello struct {
 	// From is where a client that is not known begins: 0 means behind what is there, otherwise a sequence number. A known
 	// client goes on behind what it has got.
 	From uint64 `json:"from,omitempty"`
+	// Last, when set, lets a client that is not known begin that many records before the end.
+	Last uint64 `json:"last,omitempty"`
 	// Socket says that the client's own TCP socket comes with this frame.
 	Socket bool `json:"socket,omitempty"`
 }

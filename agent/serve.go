@@ -107,7 +107,11 @@ func receivedFile(oob []byte) *os.File {
 // follow sends a client the records that are meant for it, and takes its input.
 func (t *attachment) follow() {
 	next := t.a.journal.Next()
-	from, resumed := t.a.clients.join(t.ctx, t.hello.Client, t, t.hello.From, next)
+	begin := t.hello.From
+	if t.hello.Last > 0 {
+		begin = next - min(t.hello.Last, next-1)
+	}
+	from, resumed := t.a.clients.join(t.ctx, t.hello.Client, t, begin, next)
 	t.progress.got = from - 1
 	t.a.connected(+1)
 	go t.send(from, resumed)
