@@ -1,0 +1,21 @@
+package memory_test
+
+import (
+	"testing"
+
+	"github.com/hopyard/hopyard/internal/memory"
+	"github.com/hopyard/hopyard/plugins/storage"
+	"github.com/hopyard/hopyard/plugins/storage/storagetest"
+)
+
+func TestStorage(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, newStorage)
+}
+
+func BenchmarkStorage(b *testing.B) { storagetest.Benchmark(b, newStorage) }
+
+func newStorage(testing.TB) storagetest.World {
+	s := memory.NewStorage()
+	return storagetest.World{Open: func(testing.TB) storage.Backend { return s }}
+}

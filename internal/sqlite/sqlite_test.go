@@ -1,0 +1,49 @@
+package sqlite_test
+
+import (
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/hopyard/hopyard/internal/sqlite"
+	"github.com/hopyard/hopyard/plugins/storage"
+	"github.com/hopyard/hopyard/plugins/storage/storagetest"
+)
+
+func TestStorage(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, newStorage)
+}
+
+func BenchmarkStorage(b *testing.B) { storagetest.Benchmark(b, newStorage) }
+
+func newStorage(tb testing.TB) storagetest.World {
+	path := filepath.Join(tb.TempDir(), "hopyard.db")
+	return storagetest.World{Reopens: true, Shares: true, Open: func(tb testing.TB) storage.Backend {
+		db := open(tb, path)
+		return store{db.Storage(), db}
+	}}
+}
+
+// store is a handle that closes its file too.
+type store struct {
+	storage.Backend
+	db *sqlite.DB
+}
+
+func (s store) Close() error { return errors.Join(s.Backend.Close(), s.db.Close()) }
+
+func open(tb testing.TB, path string) *sqlite.DB {
+	tb.Helper()
+	db, err := sqlite.Open(tb.Context(), path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		tb.Fatalf("Open(%s) = %v", path, err)
+	}
+	tb.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			tb.Errorf("Close() = %v", err)
+		}
+	})
+	return db
+}
