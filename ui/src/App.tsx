@@ -1,0 +1,82 @@
+import { useEffect, useRef } from "react";
+import { useLive } from "./api/live";
+import { Keys } from "./frame/Keys";
+import { Sidebar } from "./frame/Sidebar";
+import { StreamLost } from "./frame/StreamLost";
+import { Members } from "./pages/Members";
+import { Missing } from "./pages/Missing";
+import { ProjectHome } from "./pages/ProjectHome";
+import { Projects } from "./pages/Projects";
+import { Running } from "./pages/Running";
+import { Tokens } from "./pages/Tokens";
+import { Users } from "./pages/Users";
+import { announce, Notices } from "./parts/notices";
+import { routeOf, usePath, type Route } from "./router";
+
+export function App() {
+  const path = usePath();
+  const route = routeOf(path);
+  const stream = useLive();
+  const content = useRef<HTMLElement>(null);
+  const shown = useRef(path);
+
+  // A page that was opened by a link takes the focus with it, and says its name to those who do not see it.
+  useEffect(() => {
+    const title = titleOf(route);
+    document.title = `${title} · Hopyard`;
+    if (shown.current === path) return;
+    shown.current = path;
+    content.current?.focus({ preventScroll: true });
+    announce(title);
+  });
+
+  return (
+    <div className="frame">
+      <Sidebar route={route} />
+      <main className="content" ref={content} tabIndex={-1}>
+        <PageOf key={path} route={route} />
+      </main>
+      <StreamLost state={stream.state} onRetry={stream.retry} />
+      <Notices />
+      <Keys route={route} />
+    </div>
+  );
+}
+
+function PageOf({ route }: { route: Route }) {
+  switch (route.page) {
+    case "projects":
+      return <Projects />;
+    case "users":
+      return <Users />;
+    case "home":
+      return <ProjectHome project={route.project} />;
+    case "running":
+      return <Running project={route.project} />;
+    case "members":
+      return <Members project={route.project} />;
+    case "tokens":
+      return <Tokens project={route.project} />;
+    case "missing":
+      return <Missing />;
+  }
+}
+
+function titleOf(route: Route): string {
+  switch (route.page) {
+    case "projects":
+      return "Projects";
+    case "users":
+      return "Users";
+    case "home":
+      return route.project;
+    case "running":
+      return `Running in ${route.project}`;
+    case "members":
+      return `Members of ${route.project}`;
+    case "tokens":
+      return `Tokens for ${route.project}`;
+    case "missing":
+      return "No such page";
+  }
+}

@@ -1,0 +1,167 @@
+// What the pages know of the gateway: every address is read once, kept, and read again when an event says that it changed.
+
+import { useSyncExternalStore } from "react";
+import { ApiError, paths, read, readList, type Answer } from "./client";
+import type { Change } from "./types";
+
+/** What is known at one address. Data stays while it is read again, and beside an error of a later reading. */
+export interface Known<T> {
+  data: T | undefined;
+  error: ApiError | undefined;
+}
+
+type Reader = (path: string, etag: string) => Promise<Answer<unknown> | undefined>;
+
+const settle = 120; // changes come in bursts: a burst is one reading
+const retryAfter = 3_000;
+
+class Entry {
+  known: Known<unknown> = { data: undefined, error: undefined };
+  private etag = "";
+  private text = "";
+  private stale = true;
+  private reading = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private due = Infinity; // when the timer fires
+  private readonly watchers = new Set<() => void>();
+
+  constructor(
+    private readonly path: string,
+    private readonly reader: Reader,
+  ) {}
+
+  watch(changed: () => void): () => void {
+    this.watchers.add(changed);
+    if (this.stale) void this.refresh();
+    return () => void this.watchers.delete(changed);
+  }
+
+  /** What is on no page now is read when it is next shown. */
+  invalidate(): void {
+    this.stale = true;
+    if (this.watchers.size > 0) this.later(settle);
+  }
+
+  private later(wait: number): void {
+    const due = Date.now() + wait;
+    if (due >= this.due) return;
+    clearTimeout(this.timer);
+    this.due = due;
+    this.timer = setTimeout(() => {
+      this.due = Infinity;
+      void this.refresh();
+    }, wait);
+  }
+
+  async refresh(): Promise<void> {
+    this.stale = true;
+    if (this.reading) return;
+    this.reading = true;
+    while (this.stale) {
+      this.stale = false;
+      await this.readOnce();
+    }
+    this.reading = false;
+  }
+
+  private async readOnce(): Promise<void> {
+    try {
+      const answer = await this.reader(this.path, this.etag);
+      if (answer) this.keep(answer);
+      else this.set({ data: this.known.data, error: undefined });
+    } catch (error) {
+      const problem = asApiError(error);
+      this.set({ data: this.known.data, error: problem });
+      const passing = problem.status === 0 || problem.status >= 500;
+      if (passing && this.watchers.size > 0) this.later(retryAfter);
+    }
+  }
+
+  /** Equal answers keep their old value, so that nothing is drawn again. */
+  private keep(answer: Answer<unknown>): void {
+    const text = JSON.stringify(answer.data);
+    const data = text === this.text ? this.known.data : answer.data;
+    this.etag = answer.etag;
+    this.text = text;
+    this.set({ data, error: undefined });
+  }
+
+  private set(next: Known<unknown>): void {
+    if (next.data === this.known.data && next.error === this.known.error) return;
+    this.known = next;
+    for (const changed of this.watchers) changed();
+  }
+}
+
+const entries = new Map<string, Entry>();
+
+function entry(path: string, reader: Reader): Entry {
+  let found = entries.get(path);
+  if (!found) entries.set(path, (found = new Entry(path, reader)));
+  return found;
+}
+
+function useEntry<T>(path: string, reader: Reader): Known<T> {
+  const e = entry(path, reader);
+  return useSyncExternalStore(
+    subscriber(e),
+    () => e.known as Known<T>,
+  );
+}
+
+const subscribers = new WeakMap<Entry, (changed: () => void) => () => void>();
+
+/** The same function for the same entry: React subscribes again whenever it is given another. */
+function subscriber(e: Entry): (changed: () => void) => () => void {
+  let found = subscribers.get(e);
+  if (!found) subscribers.set(e, (found = (changed) => e.watch(changed)));
+  return found;
+}
+
+/** What is at an address of one thing. */
+export function useThing<T>(path: string): Known<T> {
+  return useEntry<T>(path, read);
+}
+
+/** All items of a list, every page of it. */
+export function useList<T>(path: string): Known<T[]> {
+  return useEntry<T[]>(path, readList);
+}
+
+/** Reads the address again if it is shown, and when it is next shown if not. */
+export function invalidate(...paths: string[]): void {
+  for (const path of paths) entries.get(path)?.invalidate();
+}
+
+export function invalidateAll(): void {
+  for (const e of entries.values()) e.invalidate();
+}
+
+/** Reads again what an event says has changed. */
+export function applyChange(change: Change): void {
+  invalidate(...touchedBy(change));
+}
+
+/** The addresses whose answers a change alters. */
+export function touchedBy({ kind, project }: Change): string[] {
+  const projectPaths = project ? [paths.project(project), paths.audit(project)] : [];
+  switch (kind) {
+    case "workloads":
+      return [paths.projects, ...projectPaths, ...(project ? [paths.workloads(project)] : [])];
+    case "members":
+      return [paths.me, paths.projects, ...projectPaths, ...(project ? [paths.members(project)] : [])];
+    case "projects":
+      return [paths.me, paths.projects, ...projectPaths];
+    case "users":
+      return [paths.me, paths.users, ...(project ? [paths.members(project)] : [])];
+    case "tokens":
+      return [paths.tokens];
+    default:
+      return []; // a newer gateway may speak of kinds that this page does not know
+  }
+}
+
+export function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  return new ApiError("Something in this page broke. Loading it again may help.", "internal", 500, "");
+}

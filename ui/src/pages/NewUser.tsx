@@ -1,0 +1,73 @@
+import { useRef, useState } from "react";
+import { paths, send } from "../api/client";
+import { invalidate } from "../api/store";
+import type { LoginLink, Role, User } from "../api/types";
+import { useAction } from "../parts/action";
+import { Button } from "../parts/Button";
+import { Dialog, DialogFoot } from "../parts/Dialog";
+import { ErrorNote } from "../parts/ErrorNote";
+import { Field } from "../parts/Field";
+import { RoleSelect } from "../parts/RoleSelect";
+import { LoginLinkOnce } from "./LoginLinkOnce";
+
+interface Props {
+  /** The project that the new user is put into at once. */
+  project?: string;
+  onClose: () => void;
+}
+
+/** Makes a user and shows the one-time link that they log in with. */
+export function NewUser({ project, onClose }: Props) {
+  const [name, setName] = useState("");
+  const [displayName, setDisplayName] = useState("");
+  const [role, setRole] = useState<Role>("data_scientist");
+  const [link, setLink] = useState<LoginLink>();
+  const made = useRef<User>(undefined); // a second try goes on where the first one stopped
+  const action = useAction();
+
+  function submit() {
+    void action.run(async () => {
+      made.current ??= await send<User>("POST", paths.users, { name, display_name: displayName });
+      if (project !== undefined) await send("PUT", paths.member(project, name), { role });
+      setLink(await send<LoginLink>("POST", paths.loginLinks(name)));
+      invalidate(paths.users, ...(project === undefined ? [] : [paths.members(project), paths.project(project)]));
+    });
+  }
+
+  if (link) {
+    return (
+      <Dialog title={`${displayName || name} can log in`} onClose={onClose}>
+        <LoginLinkOnce link={link} />
+        <DialogFoot>
+          <Button onClick={onClose}>Done</Button>
+        </DialogFoot>
+      </Dialog>
+    );
+  }
+  return (
+    <Dialog title={project === undefined ? "New user" : `New user in ${project}`} onClose={onClose}>
+      <form
+        className="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit();
+        }}
+      >
+        <Field label="User name" hint="Small letters and digits; it stays as it is for good.">
+          {(field) => <input {...field} value={name} onChange={(e) => setName(e.target.value)} readOnly={made.current !== undefined} autoFocus autoComplete="off" autoCapitalize="none" spellCheck={false} required />}
+        </Field>
+        <Field label="Full name" hint="As the others know them.">
+          {(field) => <input {...field} value={displayName} onChange={(e) => setDisplayName(e.target.value)} autoComplete="off" />}
+        </Field>
+        {project !== undefined && <Field label="Role">{(field) => <RoleSelect id={field.id} label="Role" value={role} onChange={setRole} />}</Field>}
+        <ErrorNote error={action.error} />
+        <DialogFoot>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" look="main" busy={action.busy} disabled={!name}>
+            Make user
+          </Button>
+        </DialogFoot>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,45 @@
+import { paths, send } from "../api/client";
+import { invalidate, useList } from "../api/store";
+import type { Member, Workload } from "../api/types";
+import { Confirm } from "../parts/Confirm";
+import { notify } from "../parts/notices";
+import { StateLabel } from "../parts/StateLabel";
+
+/** Asks before somebody loses a project, and lists what of theirs will stop. */
+export function RemoveMember({ project, member, onClose }: { project: string; member: Member; onClose: () => void }) {
+  const running = useList<Workload>(paths.workloads(project)).data?.filter((w) => w.owner === member.user && w.state !== "ended");
+  const name = member.name || member.user;
+
+  async function act() {
+    await send("DELETE", paths.member(project, member.user));
+    invalidate(paths.members(project), paths.workloads(project), paths.projects, paths.me);
+    notify(`${name} is no longer in ${project}.`);
+  }
+
+  return (
+    <Confirm title={`Remove ${name}?`} verb="Remove" act={act} onClose={onClose}>
+      <p>
+        {name} can no longer open {project}, and tokens made for it stop working. Their notebooks and files stay in the project.
+      </p>
+      <WillStop running={running} />
+    </Confirm>
+  );
+}
+
+function WillStop({ running }: { running: Workload[] | undefined }) {
+  if (!running) return <p className="soft">Looking for what would stop…</p>;
+  if (running.length === 0) return <p className="soft">Nothing of theirs runs now.</p>;
+  return (
+    <>
+      <p>This stops, and what is in memory is lost:</p>
+      <ul className="will-stop">
+        {running.map((workload) => (
+          <li key={workload.id}>
+            <span>{workload.name}</span>
+            <StateLabel workload={workload} />
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,43 @@
+import { useRef, useState, type ReactNode } from "react";
+import { CopyIcon, DoneIcon } from "./icons";
+import { announce } from "./notices";
+
+/** A secret that is shown now and never again, with a button that copies it. */
+export function ShownOnce({ label, value, children }: { label: string; value: string; children: ReactNode }) {
+  const [copied, setCopied] = useState(false);
+
+  const input = useRef<HTMLInputElement>(null);
+
+  async function copy() {
+    input.current?.select();
+    if (!(await copyText(value))) return; // it is selected: the person's own keys copy it
+    setCopied(true);
+    announce("Copied");
+  }
+
+  return (
+    <div className="shown-once">
+      <div className="shown-once-row">
+        <input ref={input} className="control mono" aria-label={label} value={value} readOnly onFocus={(event) => event.currentTarget.select()} />
+        <button type="button" className="button main" onClick={() => void copy()} autoFocus>
+          <span className="button-label copy-label">
+            {copied ? <DoneIcon /> : <CopyIcon />}
+            {copied ? "Copied" : "Copy"}
+          </span>
+        </button>
+      </div>
+      <p className="small soft">{children}</p>
+    </div>
+  );
+}
+
+/** Browsers give the clipboard to pages on TLS and loopback only; elsewhere the selected text can be copied the old way. */
+async function copyText(text: string): Promise<boolean> {
+  if (!navigator.clipboard) return document.execCommand("copy");
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
