@@ -112,3 +112,6 @@ var policy = map[permission]roleSet{
 
 // May reports whether the role may do that. Everything that the policy does not name is denied.
 func May(r Role, res Resource, act Action) bool { return policy[permission{res, act}]&bits[r] != 0 }
+
+// Granted reports whether the policy gives that to anybody at all: what it does not is a mistake.
+func Granted(res Resource, act Action) bool { return policy[permission{res, act}] != 0 }

@@ -5,6 +5,7 @@ package door
 import (
 	"context"
 
+	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/projects"
 	"github.com/labstack/echo/v4"
 )
@@ -17,22 +18,28 @@ type Route struct {
 	Resource projects.Resource
 	Action   projects.Action
 	Handle   echo.HandlerFunc
-	// Public says why the route needs no login, in words; empty means that it needs one.
+	// Public says why the route needs no login, in words; empty means that it needs one. Behind it there is no Caller.
 	Public string
+	// Page says that people open the route with a browser: whoever is not logged in is sent to the Door's Login, whatever
+	// the request accepts.
+	Page bool
 }
 
 // Door is a family of routes below one base path that answers errors in one shape.
 type Door struct {
 	Name string
-	// Base is the path below which Routes live. With "/p/:project/…" every route needs a role in that project, otherwise
-	// a role on the site.
+	// Base is the path below which Routes live. A route with ":project" in its whole path needs a role in that project,
+	// any other one a role on the site.
 	Base   string
 	Routes []Route
 	// Error writes err in the door's own shape. It is called once per failed request; faults have been logged under id.
 	Error func(c echo.Context, err error, id string) error
-	// Login, when set, answers a page request of somebody unknown, usually with a redirect to the login page. Other requests get an
-	// Unauthenticated problem through Error.
+	// Login, when set, answers a page request of somebody unknown, usually with a redirect to the login page: a GET of a
+	// Page route or one that accepts HTML. Other requests get an Unauthenticated problem through Error.
 	Login func(c echo.Context) error
+	// Foreign is the code of the problem that another origin's request made with our cookie gets; empty means Denied.
+	// Websockets get Denied always.
+	Foreign problem.Code
 }
 
 // Caller is who makes a request, found from the login alone, never from the request's body.
@@ -42,6 +49,8 @@ type Caller struct {
 	Role    projects.Role // in the project of the request, or on the site
 	Admin   bool          // site administrator
 	Project string        // empty outside projects
+	// Limit is the one project that the credential works in; empty means wherever its user may.
+	Limit string
 	// Token says that the request carried a token, not a cookie; cross-origin checks do not apply to it.
 	Token bool
 	// Credential is the id of the token or browser session used, safe to log.
