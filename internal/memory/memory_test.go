@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/hopyard/hopyard/internal/memory"
+	"github.com/hopyard/hopyard/plugins/queue"
+	"github.com/hopyard/hopyard/plugins/queue/queuetest"
 	"github.com/hopyard/hopyard/plugins/storage"
 	"github.com/hopyard/hopyard/plugins/storage/storagetest"
 )
@@ -18,4 +20,12 @@ func BenchmarkStorage(b *testing.B) { storagetest.Benchmark(b, newStorage) }
 func newStorage(testing.TB) storagetest.World {
 	s := memory.NewStorage()
 	return storagetest.World{Open: func(testing.TB) storage.Backend { return s }}
+}
+
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	queuetest.Run(t, func(testing.TB) queuetest.World {
+		q := memory.NewQueue()
+		return queuetest.World{Open: func(testing.TB) queue.Queue { return q }}
+	})
 }

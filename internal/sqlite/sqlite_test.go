@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/hopyard/hopyard/internal/sqlite"
+	"github.com/hopyard/hopyard/plugins/queue"
+	"github.com/hopyard/hopyard/plugins/queue/queuetest"
 	"github.com/hopyard/hopyard/plugins/storage"
 	"github.com/hopyard/hopyard/plugins/storage/storagetest"
 )
@@ -33,6 +35,25 @@ type store struct {
 }
 
 func (s store) Close() error { return errors.Join(s.Backend.Close(), s.db.Close()) }
+
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	queuetest.Run(t, func(tb testing.TB) queuetest.World {
+		path := filepath.Join(tb.TempDir(), "hopyard.db")
+		return queuetest.World{Reopens: true, Shares: true, Open: func(tb testing.TB) queue.Queue {
+			db := open(tb, path)
+			return jobs{db.Queue(), db}
+		}}
+	})
+}
+
+// jobs is a handle that closes its file too.
+type jobs struct {
+	queue.Queue
+	db *sqlite.DB
+}
+
+func (j jobs) Close() error { return errors.Join(j.Queue.Close(), j.db.Close()) }
 
 func open(tb testing.TB, path string) *sqlite.DB {
 	tb.Helper()

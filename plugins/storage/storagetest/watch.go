@@ -132,7 +132,7 @@ var watchCases = []testCase{
 	{"watcher that sleeps misses changes, is told, and goes on", on(func(t *testing.T, s store) {
 		w := s.watch("flood/")
 		// No backend keeps this many for one that does not read.
-		for range 10 {
+		for range 3 {
 			s.fill("flood/", 10*storage.MaxOps, nil)
 		}
 		last := s.apply(storage.Put("flood/last", nil))
