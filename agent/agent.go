@@ -40,6 +40,7 @@ const (
 	SpecFile    = "spec.json"
 	StatusFile  = "status.json" // Exit, once the program has ended for good
 	SocketFile  = "attach.sock"
+	AgentFile   = "agent.pid"   // the agent's own process id and start time (clock ticks since boot), written first
 	ProgramFile = "program.pid" // the program's process id and start time (clock ticks since boot)
 	OutputFile  = "program.log" // what the program wrote to its standard output and error
 	LogFile     = "agent.log"
@@ -97,6 +98,10 @@ const maxPending = 64 << 20
 // Run runs the agent of a folder until its program has ended for good and, if that was not asked for, until it is stopped:
 // a dead program's last words can be read as long as somebody may want them.
 func Run(ctx context.Context, cfg Config) error {
+	pid := os.Getpid()
+	if err := writeFile(filepath.Join(cfg.Dir, AgentFile), fmt.Appendln(nil, pid, startTicks(pid))); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
 	a, err := open(ctx, cfg)
 	if err != nil {
 		return err

@@ -228,7 +228,7 @@ func (g *generation) start() (*output, error) {
 		_ = b.Close()
 		return nil, err
 	}
-	if err := writeFile(filepath.Join(a.dir, ProgramFile), []byte(fmt.Sprint(g.prog.pid(), startTicks(g.prog.pid())))); err != nil {
+	if err := writeFile(filepath.Join(a.dir, ProgramFile), fmt.Appendln(nil, g.prog.pid(), startTicks(g.prog.pid()))); err != nil {
 		a.log.Warn("program's id could not be kept", "error", err)
 	}
 	a.log.Info("program started", "generation", g.n, "pid", g.prog.pid())

@@ -103,28 +103,35 @@ func (d *Driver) launch(ctx context.Context, w scheduling.Workload, dir string) 
 	if err != nil {
 		return scheduling.Handle{}, fmt.Errorf("local: start the agent: %w", err)
 	}
-	st := handleState{Dir: dir, PID: pid, Started: startTime(pid)}
-	b, err := json.Marshal(st)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, handleFile), b, 0o600)
-	}
-	if err != nil {
-		killAgent(st)
-		return scheduling.Handle{}, fmt.Errorf("local: %w", err)
-	}
-	return scheduling.Handle{Version: handleVersion, ID: w.ID, Driver: "local", State: b}, nil
+	return receipt(w.ID, handleState{Dir: dir, PID: pid, Started: startTime(pid)})
 }
 
-// handleFile keeps the receipt beside the workload too, for the case that whoever launched it died before storing it.
-const handleFile = "handle.json"
+func receipt(id string, st handleState) (scheduling.Handle, error) {
+	b, err := json.Marshal(st)
+	if err != nil {
+		return scheduling.Handle{}, fmt.Errorf("local: %w", err)
+	}
+	return scheduling.Handle{Version: handleVersion, ID: id, Driver: "local", State: b}, nil
+}
 
 // existing gives the handle of a workload that was launched before.
 func (d *Driver) existing(id, dir string) (scheduling.Handle, error) {
-	b, err := os.ReadFile(filepath.Join(dir, handleFile))
+	st, err := readAgent(dir)
 	if err != nil {
 		return scheduling.Handle{}, fmt.Errorf("local: workload %s is being launched, or its launch was cut short; stop it first: %w", id, err)
 	}
-	return scheduling.Handle{Version: handleVersion, ID: id, Driver: "local", State: b}, nil
+	return receipt(id, st)
+}
+
+// readAgent finds the agent of a workload by the file that every agent writes before anything else.
+func readAgent(dir string) (handleState, error) {
+	st := handleState{Dir: dir}
+	b, err := os.ReadFile(filepath.Join(dir, agent.AgentFile))
+	if err != nil {
+		return st, err
+	}
+	_, err = fmt.Sscan(string(b), &st.PID, &st.Started)
+	return st, err
 }
 
 // Recover implements scheduling.Driver.
@@ -141,6 +148,17 @@ func (d *Driver) Recover(_ context.Context, h scheduling.Handle) error {
 
 func (d *Driver) state(h scheduling.Handle) (handleState, error) {
 	var st handleState
+	if len(h.State) == 0 && h.Driver == "local" {
+		dir := filepath.Join(d.cfg.Run, h.ID)
+		if filepath.Dir(dir) != filepath.Clean(d.cfg.Run) {
+			return st, fmt.Errorf("local: %q cannot name a workload", h.ID)
+		}
+		st, err := readAgent(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil // it came no further than its folder
+		}
+		return st, err
+	}
 	if h.Driver != "local" || h.Version != handleVersion {
 		return st, fmt.Errorf("local: a handle of driver %q, version %d, is not ours", h.Driver, h.Version)
 	}

@@ -70,7 +70,8 @@ type Limits struct {
 	CPUMillis   int64 // thousandths of a core
 }
 
-// Handle is the portable receipt of a launched workload. Store it; give it back to Recover after a restart.
+// Handle is the portable receipt of a launched workload. Store it; give it back to Recover after a restart. A handle with
+// only Driver and ID is enough to find a workload whose launcher died before it could store the receipt.
 type Handle struct {
 	Version int // of State's format
 	ID      string

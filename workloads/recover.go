@@ -1,0 +1,114 @@
+package workloads
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hopyard/hopyard/agent"
+	"github.com/hopyard/hopyard/plugins/scheduling"
+	"github.com/hopyard/hopyard/plugins/storage"
+)
+
+// Start finds the workloads again that are stored and begins to serve the queue. It returns at once; what is not found
+// yet makes other calls wait (Recovered).
+func (m *Manager) Start() {
+	m.wg.Go(func() {
+		if err := m.recover(m.ctx); err != nil && m.ctx.Err() == nil {
+			m.cfg.Log.Error("workloads could not be listed", "error", err)
+		}
+		close(m.recovered)
+	})
+	m.wg.Go(m.serveQueue)
+}
+
+// Recovered waits until all stored workloads are known.
+func (m *Manager) Recovered(ctx context.Context) error {
+	select {
+	case <-m.recovered:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (m *Manager) recover(ctx context.Context) error {
+	info, err := m.cfg.Driver.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("workloads: %w", err)
+	}
+	m.driver = info.Name
+	q := storage.Query{Prefix: prefix}
+	for {
+		page, err := m.cfg.Storage.List(ctx, q)
+		if err != nil {
+			return fmt.Errorf("workloads: %w", err)
+		}
+		for _, rec := range page.Records {
+			m.adopt(rec)
+		}
+		if page.Next == "" {
+			return nil
+		}
+		q.After = page.Next
+	}
+}
+
+// adopt takes a stored workload up again. One without a handle was being launched when its gateway died: something may have been
+// started under its ID; it is swept, since nobody has got an answer.
+func (m *Manager) adopt(rec storage.Record) {
+	project, id, ok := splitKey(rec.Key)
+	r, err := decode(rec.Value)
+	if !ok || err != nil {
+		m.cfg.Log.Error("stored workload cannot be read", "key", rec.Key, "error", err)
+		return
+	}
+	w := &workload{m: m, project: project, id: id, rec: r, rev: rec.Rev, changed: make(chan struct{}), gone: make(chan struct{})}
+	w.state = agent.State{Phase: agent.Running, Started: r.Started, LastActivity: r.Started, Activity: "unknown"}
+	m.mu.Lock()
+	m.live[id] = w
+	m.mu.Unlock()
+	switch {
+	case r.Handle == nil:
+		w.rec.Handle = &scheduling.Handle{Driver: m.driver, ID: id}
+		m.wg.Go(func() { m.reap(w) })
+	case r.Stopping:
+		m.wg.Go(func() { m.reap(w) }) // its job may not have reached the queue
+	default:
+		m.wg.Go(w.watch)
+	}
+}
+
+// Settled waits until the agents of all recovered workloads have told their state, or the time is over.
+func (m *Manager) Settled(ctx context.Context, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if m.Recovered(ctx) != nil {
+		return
+	}
+	m.mu.Lock()
+	all := make([]*workload, 0, len(m.live))
+	for _, w := range m.live {
+		all = append(all, w)
+	}
+	m.mu.Unlock()
+	for _, w := range all {
+		w.settled(ctx)
+	}
+}
+
+func (w *workload) settled(ctx context.Context) {
+	for {
+		w.mu.Lock()
+		known, changed := w.conn != nil || w.finished || w.rec.Stopping, w.changed
+		w.mu.Unlock()
+		if known {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package workloads
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/plugins/queue"
+)
+
+// jobStop is the kind of job that ends a workload and removes what it left. It is in the queue, so that a stop that was
+// answered happens even if the gateway dies on the way.
+const jobStop = "workload.stop"
+
+type stopJob struct {
+	Project string `json:"project"`
+	ID      string `json:"id"`
+}
+
+// Stop ends a workload and returns when nothing of it is left. A problem.NotFound if there is none in that project.
+func (m *Manager) Stop(ctx context.Context, project, id, by string) error {
+	if err := m.Recovered(ctx); err != nil {
+		return err
+	}
+	w, err := m.find(project, id)
+	if err != nil {
+		return err
+	}
+	if err := m.askStop(ctx, w); err != nil {
+		return err
+	}
+	m.audit(ctx, w, by, "stop")
+	select {
+	case <-w.gone:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// askStop marks the workload and puts the job into the queue.
+func (m *Manager) askStop(ctx context.Context, w *workload) error {
+	w.set(func() { w.rec.Stopping = true })
+	if err := w.save(ctx); err != nil {
+		return fmt.Errorf("stop %s: %w", w.id, err)
+	}
+	payload, err := json.Marshal(stopJob{Project: w.project, ID: w.id})
+	if err != nil {
+		return fmt.Errorf("stop %s: %w", w.id, err)
+	}
+	err = m.cfg.Queue.Enqueue(ctx, queue.Job{ID: uuid.NewString(), Kind: jobStop, UniqueKey: w.id, Payload: payload})
+	if err != nil && !errors.Is(err, queue.ErrDuplicate) {
+		return fmt.Errorf("stop %s: %w", w.id, err)
+	}
+	return nil
+}
+
+// reap sweeps a workload that ended by itself.
+func (m *Manager) reap(w *workload) {
+	if err := m.askStop(m.ctx, w); err != nil && m.ctx.Err() == nil {
+		m.cfg.Log.Error("ended workload is not swept", "workload", w.id, "error", err)
+	}
+}
+
+const (
+	stopLease   = 30 * time.Second
+	stopWorkers = 8
+)
+
+// serveQueue carries out stops, several at a time.
+func (m *Manager) serveQueue() {
+	if m.Recovered(m.ctx) != nil {
+		return
+	}
+	free := make(chan struct{}, stopWorkers)
+	for {
+		select {
+		case free <- struct{}{}:
+		case <-m.ctx.Done():
+			return
+		}
+		claims, err := m.cfg.Queue.Claim(m.ctx, []string{jobStop}, 1, stopLease)
+		if m.ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
+			return
+		}
+		if err != nil {
+			m.cfg.Log.Error("queue", "error", err)
+			<-free
+			select {
+			case <-time.After(time.Second):
+			case <-m.ctx.Done():
+			}
+			continue
+		}
+		for _, c := range claims {
+			m.wg.Go(func() {
+				defer func() { <-free }()
+				m.work(c)
+			})
+		}
+		if len(claims) == 0 {
+			<-free
+		}
+	}
+}
+
+// work handles one job and gives it back if it could not be done.
+func (m *Manager) work(c queue.Claim) {
+	ctx, cancel := context.WithTimeout(m.ctx, stopLease)
+	defer cancel()
+	err := m.stop(ctx, c.Job.Payload)
+	if err == nil {
+		err = m.cfg.Queue.Complete(ctx, c)
+	} else if m.ctx.Err() == nil {
+		m.cfg.Log.Error("stop will be tried again", "job", c.Job.UniqueKey, "attempt", c.Attempt, "error", err)
+		err = m.cfg.Queue.Retry(ctx, c, min(time.Duration(c.Attempt)*time.Second, time.Minute), err.Error())
+	}
+	if err != nil && m.ctx.Err() == nil {
+		m.cfg.Log.Error("queue", "error", err)
+	}
+}
+
+func (m *Manager) stop(ctx context.Context, payload []byte) error {
+	var job stopJob
+	if err := json.Unmarshal(payload, &job); err != nil {
+		return fmt.Errorf("stop job: %w", err)
+	}
+	w, err := m.find(job.Project, job.ID)
+	if problem.Is(err, problem.NotFound) {
+		return nil // done before
+	}
+	if h, ok := w.handle(); ok {
+		if err := m.cfg.Driver.Stop(ctx, h, m.cfg.Grace); err != nil {
+			return err
+		}
+	}
+	m.forget(ctx, w, "")
+	return nil
+}
+
+// StopAll ends all workloads of all projects, eight at a time; tell hears of each before it ends.
+func (m *Manager) StopAll(ctx context.Context, by string, tell func(Info)) error {
+	all, err := m.List(ctx, "")
+	if err != nil {
+		return err
+	}
+	errs := make(chan error, len(all))
+	for _, info := range all {
+		tell(info)
+		go func() { errs <- m.Stop(ctx, info.Project, info.ID, by) }()
+	}
+	for range all {
+		if e := <-errs; e != nil && !problem.Is(e, problem.NotFound) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}

@@ -1,0 +1,235 @@
+package workloads
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hopyard/hopyard/agent"
+	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/plugins/scheduling"
+	"github.com/hopyard/hopyard/plugins/storage"
+)
+
+// workload is one live workload: its record, and what its agent told last.
+type workload struct {
+	m       *Manager
+	project string
+	id      string
+
+	gone chan struct{} // closed when it has been forgotten
+
+	mu       sync.Mutex // guards below
+	rec      record
+	rev      storage.Revision
+	state    agent.State
+	conn     *agent.Conn // of the watch; nil until it is attached
+	address  string
+	reason   string
+	finished bool
+	changed  chan struct{} // closed and replaced at every change
+}
+
+// info is a copy of what is known now.
+func (w *workload) info() Info {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := Info{
+		ID: w.id, Project: w.project, Kind: w.rec.Kind, Name: w.rec.Name, Owner: w.rec.Owner, Started: w.rec.Started,
+		State: w.phase(), Activity: w.state.Activity, Reason: w.reason, LastActivity: w.state.LastActivity,
+		MemoryBytes: w.state.Usage.MemoryBytes, CPUSeconds: w.state.Usage.CPUSeconds, Connections: w.state.Connections,
+		Environment: w.rec.Environment, Isolation: w.rec.Isolation,
+	}
+	if i.Reason == "" {
+		i.Reason = w.state.Reason
+	}
+	if i.LastActivity.IsZero() {
+		i.LastActivity = i.Started
+	}
+	if i.Activity == "" {
+		i.Activity = "starting"
+	}
+	return i
+}
+
+// phase is the state as people see it.
+func (w *workload) phase() State {
+	switch {
+	case w.finished, w.state.Phase == agent.Dead, w.state.Phase == agent.Ended:
+		return Ended
+	case w.rec.Stopping:
+		return Stopping
+	case w.state.Phase == agent.Running, w.state.Phase == agent.Restarting:
+		return Running
+	default:
+		return Starting
+	}
+}
+
+// set changes what is known and tells it.
+func (w *workload) set(change func()) {
+	w.mu.Lock()
+	change()
+	close(w.changed)
+	w.changed = make(chan struct{})
+	w.mu.Unlock()
+	w.m.tell(w)
+}
+
+func (w *workload) end(reason string) {
+	w.set(func() {
+		if w.finished {
+			return
+		}
+		w.finished = true
+		if reason != "" {
+			w.reason = reason
+		}
+		close(w.gone)
+	})
+}
+
+// save writes the record if nobody else has.
+func (w *workload) save(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b, err := w.rec.encode()
+	if err != nil {
+		return err
+	}
+	rev, err := w.m.cfg.Storage.Apply(ctx, storage.Update(key(w.project, w.id), b, w.rev))
+	if err != nil {
+		return err
+	}
+	w.rev = rev
+	return nil
+}
+
+func (w *workload) handle() (scheduling.Handle, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rec.Handle == nil {
+		return scheduling.Handle{}, false
+	}
+	return *w.rec.Handle, true
+}
+
+// socket is the path of the agent's socket.
+func (w *workload) socket(ctx context.Context) (string, error) {
+	w.mu.Lock()
+	addr := w.address
+	w.mu.Unlock()
+	if addr == "" {
+		h, ok := w.handle()
+		if !ok {
+			return "", problem.New(problem.Unavailable, "%s is just being started", w.id)
+		}
+		st, err := w.m.cfg.Driver.Inspect(ctx, h)
+		if err != nil {
+			return "", err
+		}
+		if st.Phase == scheduling.PhaseEnded {
+			return "", problem.New(problem.Gone, "%s has ended: %s", w.id, st.Reason)
+		}
+		addr = st.Address
+		w.mu.Lock()
+		w.address = addr
+		w.mu.Unlock()
+	}
+	path, ok := strings.CutPrefix(addr, "unix:")
+	if !ok {
+		return "", problem.New(problem.Unsupported, "the agent of %s serves at %s, which cannot be reached from here", w.id, addr)
+	}
+	return path, nil
+}
+
+// watch follows the agent's states until the workload ends or the Manager closes.
+func (w *workload) watch() {
+	for try := 0; ; try++ {
+		err := w.watchOnce()
+		if w.m.ctx.Err() != nil {
+			return
+		}
+		if w.hasEnded(err) {
+			w.m.reap(w)
+			return
+		}
+		select { // the agent lives but the connection broke
+		case <-time.After(min(time.Duration(try)*100*time.Millisecond, 2*time.Second)):
+		case <-w.m.ctx.Done():
+			return
+		}
+	}
+}
+
+func (w *workload) watchOnce() error {
+	path, err := w.socket(w.m.ctx)
+	if err != nil {
+		return err
+	}
+	c, err := agent.Dial(w.m.ctx, path, agent.Hello{Watch: true}, nil)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	stop := context.AfterFunc(w.m.ctx, func() { _ = c.Close() })
+	defer stop()
+	w.set(func() { w.conn, w.state = c, c.Welcome.State })
+	defer w.set(func() { w.conn = nil })
+	var buf []byte
+	for {
+		ev, b, err := c.Next(func() []byte { return buf })
+		if err != nil {
+			return err
+		}
+		buf = b
+		if ev.State != nil {
+			w.set(func() { w.state = *ev.State })
+		}
+	}
+}
+
+// hasEnded asks the driver after the connection to the agent failed.
+func (w *workload) hasEnded(cause error) bool {
+	h, ok := w.handle()
+	if !ok {
+		return true
+	}
+	st, err := w.m.cfg.Driver.Inspect(w.m.ctx, h)
+	if errors.Is(err, scheduling.ErrNotFound) {
+		w.set(func() { w.reason = "it has disappeared" })
+		return true
+	}
+	if err != nil {
+		w.m.cfg.Log.Warn("workload cannot be inspected", "workload", w.id, "error", err, "after", cause)
+		return false
+	}
+	if st.Phase != scheduling.PhaseEnded {
+		return false
+	}
+	w.set(func() { w.reason = st.Reason })
+	return true
+}
+
+// call runs a request on the watch connection, waiting for it if the workload is just starting.
+func (w *workload) call(ctx context.Context, do func(*agent.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		w.mu.Lock()
+		c, changed := w.conn, w.changed
+		w.mu.Unlock()
+		if c != nil {
+			return do(c)
+		}
+		select {
+		case <-changed:
+		case <-w.gone:
+			return problem.New(problem.Gone, "%s has ended", w.id)
+		case <-ctx.Done():
+			return problem.New(problem.Unavailable, "the agent of %s does not answer", w.id)
+		}
+	}
+}
