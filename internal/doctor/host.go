@@ -162,10 +162,10 @@ func files() Check {
 	return c
 }
 
-// The longest path of a unix socket on Linux, without its closing zero byte, and room for what we put below the data directory.
+// The longest path of a unix socket on Linux, without its closing zero byte, and what stands below the data directory.
 const (
 	socketLimit = 107
-	socketTail  = len("/run/0123456789abcdef0123456789abcdef/attach.sock")
+	socketTail  = len("/run/12345678-1234-1234-1234-123456789012/g1000/kernel-5")
 )
 
 func sockets(data string) Check {
@@ -179,6 +179,7 @@ func sockets(data string) Check {
 	c.Status = OK
 	if over := len(path) + socketTail - socketLimit; over > 0 {
 		c.Status = Warn
+		c.Means += "; these will lie below " + os.TempDir() + ", which others may clean"
 		c.Mend = fmt.Sprintf("take a data directory whose path is %d bytes shorter", over)
 	}
 	return c

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hopyard/hopyard/envs/venv"
+	"github.com/hopyard/hopyard/internal/doctor"
+	"github.com/spf13/cobra"
+)
+
+func doctorCommand() *cobra.Command {
+	c := Default()
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this host can and cannot do, and how to mend it",
+		Long: "Doctor looks at all that Hopyard uses on this host: Python, isolation, disk, limits, engines. " +
+			"It changes nothing. It ends with 1 when something is missing without which no kernel can run.",
+		Example: `  hopyard doctor
+  hopyard doctor --data /srv/hopyard --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report := doctor.Run(cmd.Context(), doctor.Config{
+				Version: version, Data: c.Data,
+				First: []func(context.Context) doctor.Check{
+					func(ctx context.Context) doctor.Check { return pythonCheck(ctx, c) },
+					func(context.Context) doctor.Check { return environmentCheck(c) },
+					func(context.Context) doctor.Check { return labCheck(c) },
+				},
+			})
+			write := report.Write
+			if asJSON {
+				write = report.WriteJSON
+			}
+			if err := write(cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			if !report.Healthy() {
+				return errTold
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&c.Data, "data", c.Data, "the data directory")
+	cmd.Flags().StringVar(&c.Python, "python", c.Python, "the interpreter that the kernel environment is built on")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
+}
+
+// pythonCheck looks for the interpreter that the kernel environment is built on.
+func pythonCheck(ctx context.Context, c Config) doctor.Check {
+	check := doctor.Check{Name: "Python", Needed: true, Means: "the kernel environment is built on it once, and kernels run on it"}
+	p, err := venv.FindPython(ctx, c.Python)
+	if err != nil {
+		check.Status, check.Found = doctor.Missing, err.Error()
+		check.Mend = "apt install python3 python3-pip python3-venv, or name an interpreter with --python"
+		return check
+	}
+	check.Status, check.Found = doctor.OK, fmt.Sprintf("%s at %s, %s", p.Full, p.Path, p.Libc)
+	if !p.Pip {
+		check.Status, check.Mend = doctor.Warn, "apt install python3-pip"
+		check.Means = "without pip nothing can be downloaded; an environment that is already built works"
+	}
+	return check
+}
+
+func environmentCheck(c Config) doctor.Check {
+	check := doctor.Check{Name: "Kernel environment", Status: doctor.OK, Means: "what notebooks run on; built once below the data directory"}
+	driver := venv.Driver{Dir: c.prepared().envs(), Python: c.Python}
+	env, ok := driver.Find()
+	if !ok {
+		check.Status, check.Found = doctor.Warn, "not built yet"
+		check.Mend = "`hopyard serve` builds it; the first start needs the network, or the wheels in its cache"
+		return check
+	}
+	check.Found = env.Name + " at " + env.Prefix
+	return check
+}
