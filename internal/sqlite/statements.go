@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 )
 
@@ -74,4 +75,16 @@ func (s *statements) rows(query string, args []any, each func(scan func(into ...
 		}
 	}
 	return rows.Err()
+}
+
+// close frees the statements. Those of a single *sql.Conn keep its file open until this is done.
+func (s *statements) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, stmt := range s.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	clear(s.prepared)
+	return errors.Join(errs...)
 }

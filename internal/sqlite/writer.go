@@ -112,7 +112,7 @@ func (w *writer) do(ctx context.Context, fn func(*tx) error) error {
 func (w *writer) close() error {
 	close(w.closing)
 	<-w.done
-	return errors.Join(w.conn.Close(), w.pool.Close())
+	return errors.Join(w.stmts.close(), w.conn.Close(), w.pool.Close())
 }
 
 func (w *writer) run() {
