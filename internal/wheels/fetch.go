@@ -12,9 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/hopyard/hopyard/internal/filelock"
 	"github.com/hopyard/hopyard/internal/problem"
 )
 
@@ -123,11 +123,11 @@ func (f *Fetcher) fill(ctx context.Context, cache string, missing []Wheel) error
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return fmt.Errorf("make the cache of wheels: %w", err)
 	}
-	unlock, err := lock(ctx, filepath.Join(cache, ".lock"))
+	lock, err := filelock.Wait(ctx, filepath.Join(cache, ".lock"))
 	if err != nil {
 		return fmt.Errorf("wait for the cache of wheels: %w", err)
 	}
-	defer unlock()
+	defer lock.Close()
 	// Somebody else may have fetched them while we waited.
 	if missing, err = f.missing(ctx, cache, missing, true); err != nil || len(missing) == 0 {
 		return err
@@ -195,7 +195,8 @@ func (f *Fetcher) download(ctx context.Context, dir string, pins []Wheel) error 
 	return nil
 }
 
-// follow turns pip's lines into progress. pip speaks of a wheel when it begins to download it, by its URL or file name.
+// follow turns pip's lines into progress. pip speaks of a wheel when it begins to download it: its URL or file name, then the
+// size. A ".metadata" after the name is not the wheel yet.
 func (f *Fetcher) follow(out io.Reader, pins []Wheel) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
@@ -204,7 +205,7 @@ func (f *Fetcher) follow(out io.Reader, pins []Wheel) {
 			continue
 		}
 		for _, w := range pins {
-			if strings.Contains(rest, w.Filename) {
+			if strings.Contains(rest, w.Filename+" ") {
 				f.tell(Progress{Wheel: w, Phase: Downloading})
 			}
 		}
@@ -249,32 +250,6 @@ func verify(path, want string) error {
 		return fmt.Errorf("%s: %w", filepath.Base(path), errWrongHash)
 	}
 	return nil
-}
-
-// lock takes the lock file for this process alone. It polls, because a blocking flock cannot be given up when ctx ends.
-func lock(ctx context.Context, path string) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return func() { _ = file.Close() }, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			_ = file.Close()
-			return nil, err
-		}
-		select {
-		case <-ctx.Done():
-			_ = file.Close()
-			return nil, context.Cause(ctx)
-		case <-tick.C:
-		}
-	}
 }
 
 func offline(cache string, missing []Wheel) error {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hopyard/hopyard/internal/filelock"
 	"golang.org/x/sys/unix"
 )
 
@@ -99,11 +100,11 @@ func Once(ctx context.Context, dest string, fill func(ctx context.Context, dir s
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return fmt.Errorf("make %s: %w", parent, err)
 	}
-	unlock, err := lock(ctx, filepath.Join(parent, ".lock"))
+	lock, err := filelock.Wait(ctx, filepath.Join(parent, ".lock"))
 	if err != nil {
 		return fmt.Errorf("wait for %s: %w", parent, err)
 	}
-	defer unlock()
+	defer lock.Close()
 	if exists(dest) {
 		return nil
 	}
