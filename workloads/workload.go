@@ -233,3 +233,25 @@ func (w *workload) call(ctx context.Context, do func(*agent.Conn) error) error {
 		}
 	}
 }
+
+// Up waits until a workload's program can be used, or has failed to start: then the Info's State is Ended and its Reason says
+// why. It returns what is known when the context ends, without an error.
+func (m *Manager) Up(ctx context.Context, project, id string) (Info, error) {
+	w, err := m.find(project, id)
+	if err != nil {
+		return Info{}, err
+	}
+	for {
+		w.mu.Lock()
+		changed := w.changed
+		w.mu.Unlock()
+		if i := w.info(); i.State != Starting {
+			return i, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return w.info(), nil
+		}
+	}
+}

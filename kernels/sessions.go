@@ -1,0 +1,277 @@
+package kernels
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/plugins/storage"
+)
+
+// NotebookSession binds a document to a kernel: what Jupyter calls a session.
+type NotebookSession struct {
+	ID       string `json:"id"`
+	Owner    string `json:"owner"`
+	Path     string `json:"path"` // an identifier; often, but not always, a file
+	Name     string `json:"name"`
+	Type     string `json:"type"` // notebook, console, file …
+	KernelID string `json:"kernel_id"`
+}
+
+// BoundSession is a NotebookSession with its kernel as it is now.
+type BoundSession struct {
+	NotebookSession
+	Kernel Kernel
+}
+
+const sessionPrefix = "notebook-sessions/"
+
+func sessionKey(project, id string) string { return sessionPrefix + project + "/" + id }
+
+// Start loads the stored sessions, in the background, and forgets sessions as their kernels end, until the context ends.
+func (m *Manager) Start(ctx context.Context) {
+	go func() {
+		if err := m.load(ctx); err != nil && ctx.Err() == nil {
+			m.cfg.Log.ErrorContext(ctx, "stored sessions cannot be read", "error", err)
+		}
+		close(m.loaded)
+		for c := range m.cfg.Workloads.Subscribe(ctx) {
+			if _, err := m.cfg.Workloads.Get(ctx, c.Project, c.ID); problem.Is(err, problem.NotFound) {
+				m.kernelGone(ctx, c.Project, c.ID)
+			}
+		}
+	}()
+}
+
+func (m *Manager) load(ctx context.Context) error {
+	q := storage.Query{Prefix: sessionPrefix}
+	for {
+		page, err := m.cfg.Storage.List(ctx, q)
+		if err != nil {
+			return err
+		}
+		m.mu.Lock()
+		for _, rec := range page.Records {
+			project, id, _ := strings.Cut(strings.TrimPrefix(rec.Key, sessionPrefix), "/")
+			var s NotebookSession
+			if json.Unmarshal(rec.Value, &s) == nil {
+				s.ID = id
+				m.put(project, s)
+			}
+		}
+		m.mu.Unlock()
+		if page.Next == "" {
+			return nil
+		}
+		q.After = page.Next
+	}
+}
+
+// put keeps a session in memory; the caller holds mu.
+func (m *Manager) put(project string, s NotebookSession) {
+	if m.sessions[project] == nil {
+		m.sessions[project] = map[string]NotebookSession{}
+	}
+	m.sessions[project][s.ID] = s
+}
+
+func (m *Manager) ready(ctx context.Context) error {
+	select {
+	case <-m.loaded:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// kernelGone removes the sessions of a kernel that has ended.
+func (m *Manager) kernelGone(ctx context.Context, project, kernel string) {
+	var ids []string
+	m.mu.Lock()
+	for id, s := range m.sessions[project] {
+		if s.KernelID == kernel {
+			ids = append(ids, id)
+			delete(m.sessions[project], id)
+		}
+	}
+	m.mu.Unlock()
+	for batch := range slices.Chunk(ids, storage.MaxOps) {
+		ops := make([]storage.Op, len(batch))
+		for i, id := range batch {
+			ops[i] = storage.Delete(sessionKey(project, id))
+		}
+		if _, err := m.cfg.Storage.Apply(ctx, ops...); err != nil && ctx.Err() == nil {
+			m.cfg.Log.ErrorContext(ctx, "sessions of an ended kernel stay in storage", "kernel", kernel, "error", err)
+		}
+	}
+}
+
+// Sessions lists the user's sessions whose kernels live, by path.
+func (m *Manager) Sessions(ctx context.Context, who Who) ([]BoundSession, error) {
+	if err := m.ready(ctx); err != nil {
+		return nil, err
+	}
+	running, err := m.Kernels(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]Kernel, len(running))
+	for _, k := range running {
+		byID[k.ID] = k
+	}
+	out := []BoundSession{}
+	m.mu.Lock()
+	for _, s := range m.sessions[who.Project] {
+		if k, ok := byID[s.KernelID]; ok && s.Owner == who.User {
+			out = append(out, BoundSession{s, k})
+		}
+	}
+	m.mu.Unlock()
+	slices.SortFunc(out, func(a, b BoundSession) int { return strings.Compare(a.Path+"\x00"+a.ID, b.Path+"\x00"+b.ID) })
+	return out, nil
+}
+
+// Session tells of one session.
+func (m *Manager) Session(ctx context.Context, who Who, id string) (BoundSession, error) {
+	if err := m.ready(ctx); err != nil {
+		return BoundSession{}, err
+	}
+	m.mu.Lock()
+	s, ok := m.sessions[who.Project][id]
+	m.mu.Unlock()
+	if !ok || s.Owner != who.User {
+		return BoundSession{}, problem.New(problem.NotFound, "Session not found: session_id=%s", id)
+	}
+	k, err := m.Kernel(ctx, who, s.KernelID)
+	if problem.Is(err, problem.NotFound) {
+		return BoundSession{}, problem.New(problem.NotFound, "Session not found: session_id=%s", id)
+	}
+	return BoundSession{s, k}, err
+}
+
+// SessionRequest says what to bind. KernelID wins over KernelSpec.
+type SessionRequest struct {
+	Path, Name, Type     string
+	KernelID, KernelSpec string
+}
+
+// CreateSession binds a document to a kernel, which it starts where none is named. If the user has a session for the path
+// already, that one is returned, whatever kernel was asked for.
+func (m *Manager) CreateSession(ctx context.Context, who Who, req SessionRequest) (BoundSession, error) {
+	all, err := m.Sessions(ctx, who)
+	if err != nil {
+		return BoundSession{}, err
+	}
+	if i := slices.IndexFunc(all, func(s BoundSession) bool { return s.Path == req.Path }); i >= 0 {
+		return all[i], nil
+	}
+	k, err := m.kernelFor(ctx, who, req)
+	if err != nil {
+		return BoundSession{}, err
+	}
+	s := NotebookSession{ID: uuid.NewString(), Owner: who.User, Path: req.Path, Name: req.Name, Type: req.Type, KernelID: k.ID}
+	if err := m.store(ctx, who.Project, s); err != nil {
+		return BoundSession{}, errors.Join(err, m.StopKernel(context.WithoutCancel(ctx), who, k.ID))
+	}
+	return BoundSession{s, k}, nil
+}
+
+func (m *Manager) kernelFor(ctx context.Context, who Who, req SessionRequest) (Kernel, error) {
+	if req.KernelID != "" {
+		return m.Kernel(ctx, who, req.KernelID)
+	}
+	return m.StartKernel(ctx, who, StartRequest{Spec: req.KernelSpec, Path: req.Path, Name: title(req)})
+}
+
+// title is what people call the kernel of a document.
+func title(req SessionRequest) string {
+	if req.Name != "" {
+		return req.Name
+	}
+	return path.Base(req.Path)
+}
+
+func (m *Manager) store(ctx context.Context, project string, s NotebookSession) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	if _, err := m.cfg.Storage.Apply(ctx, storage.Put(sessionKey(project, s.ID), b)); err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	m.mu.Lock()
+	m.put(project, s)
+	m.mu.Unlock()
+	return nil
+}
+
+// SessionPatch changes what is set.
+type SessionPatch struct {
+	Path, Name, Type     *string
+	KernelID, KernelSpec string
+}
+
+// UpdateSession changes a session. Another kernel takes the place of the one it had, which ends.
+func (m *Manager) UpdateSession(ctx context.Context, who Who, id string, p SessionPatch) (BoundSession, error) {
+	s, err := m.Session(ctx, who, id)
+	if err != nil {
+		return BoundSession{}, err
+	}
+	for to, from := range map[*string]*string{&s.Path: p.Path, &s.Name: p.Name, &s.Type: p.Type} {
+		if from != nil {
+			*to = *from
+		}
+	}
+	old := s.KernelID
+	if p.KernelID != "" || p.KernelSpec != "" {
+		k, err := m.kernelFor(ctx, who, SessionRequest{Path: s.Path, Name: s.Name, KernelID: p.KernelID, KernelSpec: p.KernelSpec})
+		if err != nil {
+			return BoundSession{}, err
+		}
+		s.KernelID, s.Kernel = k.ID, k
+	}
+	if err := m.store(ctx, who.Project, s.NotebookSession); err != nil {
+		return BoundSession{}, err
+	}
+	if old != s.KernelID {
+		if err := m.StopKernel(ctx, who, old); err != nil && !problem.Is(err, problem.NotFound) {
+			return BoundSession{}, err
+		}
+	}
+	if name := title(SessionRequest{Path: s.Path, Name: s.Name}); p.Name != nil || p.Path != nil {
+		if err := m.cfg.Workloads.Rename(ctx, who.Project, s.KernelID, name); err != nil && !problem.Is(err, problem.NotFound) {
+			return BoundSession{}, err
+		}
+	}
+	return s, nil
+}
+
+// DeleteSession ends a session and its kernel. A problem.Gone if the kernel had ended before.
+func (m *Manager) DeleteSession(ctx context.Context, who Who, id string) error {
+	if err := m.ready(ctx); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	s, ok := m.sessions[who.Project][id]
+	m.mu.Unlock()
+	if !ok || s.Owner != who.User {
+		return problem.New(problem.NotFound, "Session not found: session_id=%s", id)
+	}
+	if _, err := m.cfg.Storage.Apply(ctx, storage.Delete(sessionKey(who.Project, id))); err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	m.mu.Lock()
+	delete(m.sessions[who.Project], id)
+	m.mu.Unlock()
+	err := m.StopKernel(ctx, who, s.KernelID)
+	if problem.Is(err, problem.NotFound) {
+		return problem.New(problem.Gone, "Kernel deleted before session")
+	}
+	return err
+}

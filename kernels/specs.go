@@ -1,0 +1,165 @@
+package kernels
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/kernels/bridge"
+)
+
+// Spec is a kernelspec: how to start a kernel of one kind (jupyter-client, docs/kernels.rst, kernel.json).
+type Spec struct {
+	Argv          []string          `json:"argv"`
+	Env           map[string]string `json:"env"`
+	DisplayName   string            `json:"display_name"`
+	Language      string            `json:"language"`
+	InterruptMode string            `json:"interrupt_mode"`
+	Metadata      json.RawMessage   `json:"metadata"`
+}
+
+// NamedSpec is a kernelspec with the name by which it is asked for and the files that belong to it.
+type NamedSpec struct {
+	Name string
+	Spec Spec
+	// Resources are the names of its files: logo-64x64.png, kernel.js …
+	Resources []string
+	dir       string
+	env       Environment
+}
+
+// DefaultSpec is the kernelspec that a request without a name means.
+const DefaultSpec = "python3"
+
+// Specs lists the kernelspecs that a project can start, by name: those in its environment, then those of the site.
+func (m *Manager) Specs(ctx context.Context, project string) (map[string]NamedSpec, error) {
+	env, err := m.cfg.Env.Resolve(ctx, project)
+	if err != nil && len(m.cfg.SpecDirs) == 0 {
+		return nil, err
+	}
+	out := map[string]NamedSpec{}
+	dirs := slices.Clone(m.cfg.SpecDirs)
+	if err == nil {
+		dirs = append(dirs, filepath.Join(env.Prefix, "share", "jupyter", "kernels")) // last: it wins
+	}
+	for _, dir := range dirs {
+		found, err := readSpecs(dir, env)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(out, found)
+	}
+	return out, nil
+}
+
+func readSpecs(dir string, env Environment) (map[string]NamedSpec, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("kernelspecs: %w", err)
+	}
+	out := map[string]NamedSpec{}
+	for _, e := range entries {
+		s, err := readSpec(filepath.Join(dir, e.Name()), env)
+		if err != nil {
+			continue // jupyter too leaves out what is no kernelspec
+		}
+		out[s.Name] = s
+	}
+	return out, nil
+}
+
+func readSpec(dir string, env Environment) (NamedSpec, error) {
+	s := NamedSpec{Name: strings.ToLower(filepath.Base(dir)), dir: dir, env: env}
+	b, err := os.ReadFile(filepath.Join(dir, "kernel.json"))
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(b, &s.Spec); err != nil {
+		return s, err
+	}
+	if len(s.Spec.Argv) == 0 {
+		return s, errors.New("no argv")
+	}
+	if s.Spec.InterruptMode == "" {
+		s.Spec.InterruptMode = "signal"
+	}
+	if len(s.Spec.Metadata) == 0 {
+		s.Spec.Metadata = json.RawMessage("{}")
+	}
+	if s.Spec.Env == nil {
+		s.Spec.Env = map[string]string{}
+	}
+	files, err := os.ReadDir(dir)
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), "logo-") || f.Name() == "kernel.js" || f.Name() == "kernel.css" {
+			s.Resources = append(s.Resources, f.Name())
+		}
+	}
+	return s, err
+}
+
+// Resource opens a file that belongs to a kernelspec. The caller closes it.
+func (m *Manager) Resource(ctx context.Context, project, name, file string) (*os.File, error) {
+	s, err := m.spec(ctx, project, name)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(s.Resources, file) {
+		return nil, problem.New(problem.NotFound, "Kernel resource not found: %s", file)
+	}
+	return os.Open(filepath.Join(s.dir, file))
+}
+
+// spec finds one kernelspec; "" means the default.
+func (m *Manager) spec(ctx context.Context, project, name string) (NamedSpec, error) {
+	if name == "" {
+		name = DefaultSpec
+	}
+	all, err := m.Specs(ctx, project)
+	if err != nil {
+		return NamedSpec{}, err
+	}
+	s, ok := all[name]
+	if !ok {
+		return NamedSpec{}, &UnknownSpecError{Name: name}
+	}
+	return s, nil
+}
+
+// UnknownSpecError means that there is no kernelspec of that name. Jupyter answers it with different statuses in different
+// places, so it is a type of its own.
+type UnknownSpecError struct{ Name string }
+
+// Error is Jupyter's sentence.
+func (e *UnknownSpecError) Error() string { return "No such kernel named " + e.Name }
+
+// argv is the kernel's command line. ipykernel starts through our launcher, which keeps it from dropping output.
+func (s NamedSpec) argv() []string {
+	var out []string
+	for i := 0; i < len(s.Spec.Argv); i++ {
+		a := strings.NewReplacer("{resource_dir}", s.dir, "{prefix}", s.env.Prefix).Replace(s.Spec.Argv[i])
+		if a == "-m" && i+1 < len(s.Spec.Argv) && s.Spec.Argv[i+1] == "ipykernel_launcher" {
+			a = bridge.Launcher
+			i++
+		}
+		out = append(out, a)
+	}
+	switch filepath.Base(out[0]) {
+	case "python", "python3":
+		if s.env.Python != "" && !filepath.IsAbs(out[0]) {
+			out[0] = s.env.Python
+		}
+	}
+	return out
+}
