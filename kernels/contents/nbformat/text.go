@@ -167,3 +167,16 @@ func lineEnd(b []byte) (end bool, length int) {
 	}
 	return false, 2
 }
+
+// AppendEscaped appends text to a JSON string that is being written: quotes, backslashes and control characters are
+// escaped, everything else is copied. Text may be cut anywhere, also within a character.
+func AppendEscaped(out, text []byte) []byte {
+	for len(text) > 0 {
+		n, _ := plain(text)
+		out, text = append(out, text[:n]...), text[n:]
+		if len(text) > 0 {
+			out, text = appendShort(out, rune(text[0])), text[1:]
+		}
+	}
+	return out
+}
