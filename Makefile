@@ -62,9 +62,17 @@ test-tools:
 vet:
 	go vet ./...
 
+# What tests share of what serve prepares: a kernel environment and Lab's pages, made once.
+export HOPYARD_TEST_PREPARED := $(CACHE)/prepared
+
+.PHONY: prepared
+prepared: bin/hopyard
+	@bin/hopyard prepare --data $(HOPYARD_TEST_PREPARED) >/dev/null
+
 .PHONY: unit
-unit: ## Unit, conformance and race tests, and the fuzz seeds
-	go test -race -timeout 15m ./...
+unit: prepared ## Unit, conformance and race tests, and the fuzz seeds
+	@export HOPYARD_TEST_PYTHON=$$(bin/hopyard prepare --data $(HOPYARD_TEST_PREPARED) | sed -n 's/^python //p'); \
+	echo go test -race -timeout 20m ./...; go test -race -timeout 20m ./...
 
 .PHONY: lint
 lint: $(LINT) ## Run the linters

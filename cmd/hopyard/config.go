@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -164,4 +166,24 @@ func (c *Config) level() (slog.Level, error) {
 	var level slog.Level
 	err := level.UnmarshalText([]byte(c.LogLevel))
 	return level, err
+}
+
+// settle puts the flags that were given over the file, and the file over the defaults.
+func settle(cmd *cobra.Command, c *Config, file string) error {
+	if file != "" {
+		given := map[string]string{}
+		cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
+		if err := c.read(file); err != nil {
+			return err
+		}
+		for name, value := range given {
+			if err := cmd.Flags().Set(name, value); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("the configuration has mistakes:\n%w", err)
+	}
+	return nil
 }

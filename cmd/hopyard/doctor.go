@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"github.com/hopyard/hopyard/envs/venv"
 	"github.com/hopyard/hopyard/internal/doctor"
+	uilab "github.com/hopyard/hopyard/ui/lab"
 	"github.com/spf13/cobra"
 )
 
@@ -75,5 +77,21 @@ func environmentCheck(c Config) doctor.Check {
 		return check
 	}
 	check.Found = env.Name + " at " + env.Prefix
+	return check
+}
+
+// labCheck looks for prepared files without preparing any.
+func labCheck(c Config) doctor.Check {
+	check := doctor.Check{Name: "Lab bundle", Status: doctor.OK, Means: "the pages of JupyterLab and Notebook 7, unpacked once below the data directory"}
+	folders, _ := filepath.Glob(filepath.Join(c.prepared().ui(), "[0-9a-f]*"))
+	for _, folder := range folders {
+		if tree, err := uilab.Open(folder); err == nil {
+			check.Found = fmt.Sprintf("JupyterLab %s, Notebook %s at %s", tree.LabVersion, tree.NotebookVersion, folder)
+			_ = tree.Close()
+			return check
+		}
+	}
+	check.Status, check.Found = doctor.Warn, "not unpacked yet"
+	check.Mend = "`hopyard serve` unpacks it; the first start needs the network, or the wheels in its cache"
 	return check
 }
