@@ -14,8 +14,9 @@ export function Sidebar({ route }: { route: Route }) {
     <header className="sidebar">
       <Link className="brand" href={to.projects}>
         <Mark />
-        Hopyard
+        <span className="brand-word">Hopyard</span>
       </Link>
+      {project !== undefined && <div className="crumb">{project}</div>}
       <nav className="nav site" aria-label="Site">
         <Page href={to.projects} icon={ProjectsIcon} name="Projects" here={route.page === "projects"} />
         {me?.admin && <Page href={to.users} icon={MembersIcon} name="Users" here={route.page === "users"} />}

@@ -4,6 +4,7 @@ import type { AuditEntry, Page } from "../api/types";
 import { ErrorNote } from "../parts/ErrorNote";
 import { SkeletonRows } from "../parts/Skeleton";
 import { Time } from "../parts/Time";
+import { deedOf, doerOf } from "../text/audit";
 
 const shown = 6;
 
@@ -15,13 +16,12 @@ export function Activity({ project }: { project: string }) {
       <h2 id="activity">Activity</h2>
       <ErrorNote error={error} />
       <div className="list">
-        {!data && !error && <SkeletonRows rows={3} className="list-row" />}
-        {data?.items.length === 0 && <p className="list-row soft">Nothing has happened here yet.</p>}
+        {!data && !error && <SkeletonRows rows={3} className="list-row slim" />}
+        {data?.items.length === 0 && <p className="list-row slim soft">Nothing has happened here yet.</p>}
         {data?.items.slice(0, shown).map((entry) => (
-          <div className="list-row" key={entry.id}>
+          <div className="list-row slim" key={entry.id}>
             <div className="list-main">
-              <span className="list-name">{entry.user}</span> <span className="soft">{entry.action}</span> {entry.resource}
-              {entry.detail && <span className="soft"> {entry.detail}</span>}
+              <span className="list-name">{doerOf(entry)}</span> {deedOf(entry)}
             </div>
             <span className="small soft">
               <Time at={entry.time} />

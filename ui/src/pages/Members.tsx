@@ -93,15 +93,18 @@ function Row({ project, member, manages, self, lastOwner, onRemove }: RowProps) 
           {member.user} · since <Time at={member.since} />
         </div>
       </div>
-      {manages ? (
-        <div className="member-tools" title={lastOwner ? "A project needs an owner: make somebody else one first." : undefined}>
-          <RoleSelect label={`Role of ${name}`} value={member.role} onChange={change} disabled={lastOwner || action.busy} />
-          <Button look="quiet" disabled={lastOwner} onClick={() => onRemove(member)} aria-label={`Remove ${name}`}>
+      {manages && !lastOwner ? (
+        <div className="member-tools">
+          <RoleSelect label={`Role of ${name}`} value={member.role} onChange={change} disabled={action.busy} />
+          <Button look="quiet" onClick={() => onRemove(member)} aria-label={`Remove ${name}`}>
             Remove
           </Button>
         </div>
       ) : (
-        <span className="soft">{roleName(member.role)}</span>
+        <div className="member-role">
+          {roleName(member.role)}
+          {manages && <div className="small soft">The only one: a project needs an owner.</div>}
+        </div>
       )}
       {action.error && (
         <div className="list-wide">

@@ -55,7 +55,7 @@ function RunningNow({ project }: { project: string }) {
     <section className="section" aria-labelledby="running-now">
       <div className="section-head">
         <h2 id="running-now">Running now</h2>
-        <Link href={to.running(project)}>{live && live.length > most ? `All ${live.length}` : "All"}</Link>
+        <Link href={to.running(project)}>{live && live.length > most ? `See all ${live.length}` : "See all"}</Link>
       </div>
       <ErrorNote error={error} />
       <div className="list">
@@ -83,7 +83,7 @@ function People({ project }: { project: string }) {
     <section className="section" aria-labelledby="people">
       <div className="section-head">
         <h2 id="people">Members</h2>
-        <Link href={to.members(project)}>{members && members.length > most ? `All ${members.length}` : "All"}</Link>
+        <Link href={to.members(project)}>{members && members.length > most ? `See all ${members.length}` : "See all"}</Link>
       </div>
       <ErrorNote error={error} />
       <div className="list">

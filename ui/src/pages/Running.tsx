@@ -27,7 +27,7 @@ export function Running({ project }: { project: string }) {
 
   return (
     <div className="page">
-      <PageHead title="Running" tools={<SearchBox label="Filter by name, person, state" value={search} onChange={setSearch} />}>
+      <PageHead title="Running" tools={<SearchBox label="Filter by name, person or state" placeholder="Filter" value={search} onChange={setSearch} />}>
         {workloads && <Summary workloads={workloads} />}
       </PageHead>
       <ErrorNote error={error} />

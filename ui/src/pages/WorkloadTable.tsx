@@ -86,16 +86,16 @@ const Row = memo(function Row({ workload, stoppable, onStop }: RowProps) {
           {workload.environment && ` · ${workload.environment}`}
         </div>
       </td>
-      <td className="cell-who" data-label="Who">
+      <td className="cell-who">
         {workload.owner}
       </td>
       <td className="cell-state" data-tone={tone}>
         <StateLabel workload={workload} />
       </td>
-      <td className="cell-time" data-label="Last activity">
+      <td className="cell-time">
         <Time at={workload.last_activity} />
       </td>
-      <td className="cell-memory right number" data-label="Memory">
+      <td className="cell-memory right number" data-known={workload.memory_bytes > 0}>
         {binarySize(workload.memory_bytes)}
       </td>
       <td className="cell-act">

@@ -48,7 +48,7 @@ export function Confirm({ title, children, verb, typeName, act, onClose }: Props
         <ErrorNote error={action.error} />
         <DialogFoot>
           <Button onClick={onClose} autoFocus={typeName === undefined}>
-            Keep it
+            Cancel
           </Button>
           <Button type="submit" look="danger" busy={action.busy} disabled={!ready}>
             {verb}

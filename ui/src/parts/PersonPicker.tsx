@@ -9,7 +9,7 @@ interface Props {
   onChoose: (user: User | undefined) => void;
 }
 
-const most = 5;
+const most = 4;
 
 /** Finds a person by typing: arrow keys go through the list, Enter takes the one that is marked. */
 export function PersonPicker({ field, people, chosen, onChoose }: Props) {

@@ -2,13 +2,15 @@ import { SearchIcon } from "./icons";
 
 interface Props {
   label: string;
+  /** What stands in the empty box, where the label is too long for it. */
+  placeholder?: string;
   value: string;
   onChange: (value: string) => void;
   onEnter?: () => void;
 }
 
 /** The page's search. The key "/" goes to it, Escape empties it. */
-export function SearchBox({ label, value, onChange, onEnter }: Props) {
+export function SearchBox({ label, placeholder = label, value, onChange, onEnter }: Props) {
   return (
     <div className="search">
       <SearchIcon />
@@ -17,7 +19,7 @@ export function SearchBox({ label, value, onChange, onEnter }: Props) {
         className="control"
         aria-label={label}
         aria-keyshortcuts="/"
-        placeholder={label}
+        placeholder={placeholder}
         value={value}
         data-search
         autoComplete="off"

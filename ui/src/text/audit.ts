@@ -1,0 +1,33 @@
+// Lines of the audit log as sentences.
+
+import type { AuditEntry, Role } from "../api/types";
+import { roleName } from "./role";
+
+/** What an entry says was done, to be read after the name of who did it. */
+export function deedOf({ action, resource, detail = "" }: AuditEntry): string {
+  switch (action) {
+    case "start":
+      return `started ${detail || resource}`;
+    case "stop":
+      return `stopped ${detail || resource}`;
+    case "member_set":
+      return `made ${resource} a ${roleName(detail as Role).toLowerCase()}`;
+    case "member_removed":
+      return `removed ${resource}`;
+    case "project_made":
+      return "made the project";
+    case "project_changed":
+      return "changed the description";
+    case "token_made":
+      return "made a token";
+    case "token_revoked":
+      return "revoked a token";
+    default: // a newer gateway writes actions that this page has no sentence for
+      return [action.replaceAll("_", " "), resource, detail].filter(Boolean).join(" · ");
+  }
+}
+
+/** Who did it: nobody's name means the command line on the server itself. */
+export function doerOf({ user }: AuditEntry): string {
+  return user || "The server";
+}
