@@ -91,6 +91,14 @@ func overTLS(req *http.Request) bool {
 	return req.TLS != nil || req.Header.Get(echo.HeaderXForwardedProto) == "https"
 }
 
+// Origin is the scheme and host that the request was sent to, as its sender knows them.
+func Origin(req *http.Request) string {
+	if overTLS(req) {
+		return "https://" + req.Host
+	}
+	return "http://" + req.Host
+}
+
 // StartSession keeps a new login in the caller's browser.
 func StartSession(c echo.Context, l projects.Login) { setCookie(c, l.Secret, l.Expires) }
 

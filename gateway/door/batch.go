@@ -3,6 +3,7 @@ package door
 import (
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -13,16 +14,22 @@ import (
 // Batch is a websocket's connection that can gather several frames and write them with one system call, and that counts
 // bytes, so that it is known which frames a client has got.
 //
-// Between Begin and Flush everything that is written is gathered, also control frames that other goroutines write. Begin, Mark and
-// Flush belong to the one goroutine that writes messages; Write is safe for concurrent use.
+// Between Begin and Flush everything that is written is gathered, also control frames that other goroutines write. Begin,
+// Mark and Flush belong to the one goroutine that writes messages; Write is safe for concurrent use and never waits for
+// another write: a client that does not read must not keep us from closing its connection.
 type Batch struct {
 	net.Conn
 
-	mu      sync.Mutex // guards below; held during writes, so that frames stay whole
-	open    bool
+	mu      sync.Mutex // guards below; never held during a write
+	open    bool       // gathering into buf
+	busy    bool       // somebody is writing, and will write late too
 	buf     []byte
+	late    []byte
 	written uint64
 }
+
+// maxLate bounds what is kept while another write waits for the client; control frames are small.
+const maxLate = 64 << 10
 
 // BatchOf gives the Batch of a websocket that Upgrade made.
 func BatchOf(ws *websocket.Conn) (*Batch, bool) {
@@ -33,17 +40,40 @@ func BatchOf(ws *websocket.Conn) (*Batch, bool) {
 // batchBuffers hold what is gathered: only a batch that is being written has one.
 var batchBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 96<<10); return &b }}
 
-// Write writes p, or gathers it.
+// Write writes p, or gathers it, or leaves it to whoever is writing.
 func (b *Batch) Write(p []byte) (int, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.open {
+	switch {
+	case b.open:
 		b.buf = append(b.buf, p...)
-		return len(p), nil
+	case b.busy && len(b.late)+len(p) > maxLate:
+		b.mu.Unlock()
+		return 0, os.ErrDeadlineExceeded
+	case b.busy:
+		b.late = append(b.late, p...)
+	default:
+		b.busy = true
+		b.mu.Unlock()
+		return len(p), b.writeOut(p)
 	}
-	n, err := b.Conn.Write(p)
-	b.written += uint64(n)
-	return n, err
+	b.mu.Unlock()
+	return len(p), nil
+}
+
+// writeOut writes p and what came in the meantime. busy is set, and is cleared by it.
+func (b *Batch) writeOut(p []byte) error {
+	for {
+		n, err := b.Conn.Write(p)
+		b.mu.Lock()
+		b.written += uint64(n)
+		if p = b.late; err != nil || len(p) == 0 {
+			b.busy = false
+			b.mu.Unlock()
+			return err
+		}
+		b.late = nil
+		b.mu.Unlock()
+	}
 }
 
 // Begin starts to gather.
@@ -57,29 +87,31 @@ func (b *Batch) Begin() {
 func (b *Batch) Mark() uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.written + uint64(len(b.buf))
+	return b.written + uint64(len(b.late)+len(b.buf))
 }
 
 // Flush calls about, which may refuse, and then writes what was gathered within the time limit.
 func (b *Batch) Flush(limit time.Duration, about func() error) error {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	buf := b.buf
-	b.open, b.buf = false, nil
+	b.open, b.buf, b.busy = false, nil, true
+	b.mu.Unlock()
 	defer func() {
 		if cap(buf) <= 1<<20 { // a larger one was for a single message
 			batchBuffers.Put(&buf)
 		}
 	}()
-	if err := about(); err != nil {
+	err := about()
+	if err == nil {
+		err = b.SetWriteDeadline(time.Now().Add(limit))
+	}
+	if err != nil {
+		b.mu.Lock()
+		b.busy = false
+		b.mu.Unlock()
 		return err
 	}
-	if err := b.SetWriteDeadline(time.Now().Add(limit)); err != nil {
-		return err
-	}
-	n, err := b.Conn.Write(buf)
-	b.written += uint64(n)
-	return err
+	return b.writeOut(buf)
 }
 
 // ErrNoSocket means that a connection is no plain TCP connection whose bytes the system counts.

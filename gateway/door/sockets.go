@@ -18,7 +18,8 @@ const closeWait = 250 * time.Millisecond
 
 // Sockets are the open websockets of one server. All methods are safe for concurrent use.
 type Sockets struct {
-	draining chan struct{} // closed by Drain
+	draining context.Context // ended by Drain
+	drain    context.CancelFunc
 
 	mu   sync.Mutex
 	open map[*socket]struct{} // guarded by mu; nil once draining
@@ -26,7 +27,9 @@ type Sockets struct {
 
 // NewSockets returns an empty set.
 func NewSockets() *Sockets {
-	return &Sockets{draining: make(chan struct{}), open: map[*socket]struct{}{}}
+	s := &Sockets{open: map[*socket]struct{}{}}
+	s.draining, s.drain = context.WithCancel(context.Background())
+	return s
 }
 
 type socketsKey struct{}
@@ -41,14 +44,16 @@ func socketsOf(ctx context.Context) *Sockets {
 	return s
 }
 
-// Draining is closed when the server of a request begins to shut down: requests that last end then. It is nil, and never
-// ready, outside a server.
-func Draining(ctx context.Context) <-chan struct{} {
+// Draining is done when the server of the request with context ctx begins to shut down: requests that last end then.
+func Draining(ctx context.Context) context.Context {
 	if s := socketsOf(ctx); s != nil {
 		return s.draining
 	}
-	return nil
+	return context.Background()
 }
+
+// Draining is done when Drain begins.
+func (s *Sockets) Draining() context.Context { return s.draining }
 
 // Count says how many are open.
 func (s *Sockets) Count() int {
@@ -62,11 +67,9 @@ func (s *Sockets) Count() int {
 func (s *Sockets) Drain() {
 	s.mu.Lock()
 	open := s.open
-	if open != nil {
-		close(s.draining)
-	}
 	s.open = nil
 	s.mu.Unlock()
+	s.drain()
 	var told sync.WaitGroup
 	for sock := range open {
 		told.Go(func() { sock.end(websocket.CloseServiceRestart, "the gateway restarts") })
@@ -190,9 +193,9 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	h.hook = &closeHook{}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		return hookedTCP{tcp, h.hook}, rw, nil
+		return &Batch{Conn: hookedTCP{tcp, h.hook}}, rw, nil
 	}
-	return hookedConn{conn, h.hook}, rw, nil
+	return &Batch{Conn: hookedConn{conn, h.hook}}, rw, nil
 }
 
 // closeHook calls a function when its connection is closed, once.

@@ -1,0 +1,162 @@
+package console
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/projects"
+	"github.com/labstack/echo/v4"
+)
+
+// maxBody is the largest request body in bytes.
+const maxBody = 1 << 20
+
+// statuses maps the codes of problems to those of HTTP.
+var statuses = map[problem.Code]int{
+	problem.Invalid:         http.StatusBadRequest,
+	problem.Unauthenticated: http.StatusUnauthorized,
+	problem.Denied:          http.StatusForbidden,
+	problem.NotFound:        http.StatusNotFound,
+	problem.Conflict:        http.StatusConflict,
+	problem.Gone:            http.StatusGone,
+	problem.TooLarge:        http.StatusRequestEntityTooLarge,
+	problem.TooMany:         http.StatusTooManyRequests,
+	problem.NoSpace:         http.StatusInsufficientStorage,
+	problem.Unsupported:     http.StatusNotImplemented,
+	problem.Unavailable:     http.StatusServiceUnavailable,
+	problem.Internal:        http.StatusInternalServerError,
+}
+
+// errorView is every error of the API.
+type errorView struct {
+	Error struct {
+		Code    problem.Code `json:"code"`
+		Message string       `json:"message"`
+		ID      string       `json:"id"`
+	} `json:"error"`
+}
+
+// Error writes err as {"error": {"code", "message", "id"}}. Of faults people see the id only.
+func Error(c echo.Context, err error, id string) error {
+	var v errorView
+	v.Error.Code, v.Error.ID = problem.Internal, id
+	v.Error.Message = "something went wrong here; the log has it under " + id
+	status := http.StatusInternalServerError
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		v.Error.Code, v.Error.Message, status = p.Code, p.Message, statuses[p.Code]
+	} else if he, ok := errors.AsType[*echo.HTTPError](err); ok && he.Code < http.StatusInternalServerError {
+		v.Error.Code, v.Error.Message, status = problem.Invalid, http.StatusText(he.Code), he.Code
+	}
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return c.JSON(status, v)
+}
+
+// listView is every list of the API.
+type listView[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+}
+
+// readJSON decodes the request's body, which names nothing that v does not know. An empty body is an empty object.
+func readJSON(c echo.Context, v any) error {
+	d := json.NewDecoder(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if err == nil && d.More() {
+		err = errors.New("more than one value")
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+		return nil
+	case errors.As(err, &tooLarge):
+		return problem.New(problem.TooLarge, "the body is larger than %d MB", maxBody>>20)
+	default:
+		return problem.New(problem.Invalid, "the body is not what is asked for here: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+}
+
+// answer writes v with a tag of its content, or only says that the client has it already.
+func answer(c echo.Context, v any) error {
+	var body bytes.Buffer
+	if err := json.NewEncoder(&body).Encode(v); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body.Bytes())
+	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
+	h := c.Response().Header()
+	h.Set("ETag", tag)
+	h.Set(echo.HeaderCacheControl, "private, no-cache")
+	if has(c.Request().Header.Get("If-None-Match"), tag) {
+		return c.NoContent(http.StatusNotModified)
+	}
+	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, body.Bytes())
+}
+
+// has reports whether an If-None-Match header names tag.
+func has(header, tag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// created writes v as the new thing at path.
+func created(c echo.Context, path string, v any) error {
+	if path != "" {
+		c.Response().Header().Set(echo.HeaderLocation, Base+path)
+	}
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return c.JSON(http.StatusCreated, v)
+}
+
+// page reads ?limit= and ?after=.
+func page(c echo.Context) (projects.Page, error) {
+	p := projects.Page{Limit: 100, After: c.QueryParam("after")}
+	if text := c.QueryParam("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 1000 {
+			return p, problem.New(problem.Invalid, "limit is a number from 1 to 1000")
+		}
+		p.Limit = n
+	}
+	return p, nil
+}
+
+// cut takes the page out of a list that is at hand. The cursor is the key of its last item; one that is not there any more
+// begins again, which shows an item twice rather than never.
+func cut[T any](items []T, p projects.Page, key func(T) string) listView[T] {
+	for i, item := range items {
+		if p.After != "" && key(item) == p.After {
+			items = items[i+1:]
+			break
+		}
+	}
+	v := listView[T]{Items: items}
+	if len(items) > p.Limit {
+		v.Items, v.Next = items[:p.Limit], key(items[p.Limit-1])
+	}
+	if v.Items == nil {
+		v.Items = []T{}
+	}
+	return v
+}
+
+// answerList writes one page of a list.
+func answerList[T any](c echo.Context, items []T, next string) error {
+	if items == nil {
+		items = []T{}
+	}
+	return answer(c, listView[T]{Items: items, Next: next})
+}
