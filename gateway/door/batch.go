@@ -20,12 +20,19 @@ import (
 type Batch struct {
 	net.Conn
 
-	mu      sync.Mutex // guards below; never held during a write
-	open    bool       // gathering into buf
-	busy    bool       // somebody is writing, and will write late too
-	buf     []byte
-	late    []byte
-	written uint64
+	mu    sync.Mutex // guards below; never held during a write
+	open  bool       // gathering into buf
+	busy  bool       // somebody is writing, and will write late too
+	idle  *sync.Cond // not busy any more
+	buf   []byte
+	late  []byte
+	taken uint64 // bytes that have been or are being written, late included
+}
+
+func newBatch(c net.Conn) *Batch {
+	b := &Batch{Conn: c}
+	b.idle = sync.NewCond(&b.mu)
+	return b
 }
 
 // maxLate bounds what is kept while another write waits for the client; control frames are small.
@@ -50,8 +57,10 @@ func (b *Batch) Write(p []byte) (int, error) {
 		b.mu.Unlock()
 		return 0, os.ErrDeadlineExceeded
 	case b.busy:
+		b.taken += uint64(len(p))
 		b.late = append(b.late, p...)
 	default:
+		b.taken += uint64(len(p))
 		b.busy = true
 		b.mu.Unlock()
 		return len(p), b.writeOut(p)
@@ -63,17 +72,22 @@ func (b *Batch) Write(p []byte) (int, error) {
 // writeOut writes p and what came in the meantime. busy is set, and is cleared by it.
 func (b *Batch) writeOut(p []byte) error {
 	for {
-		n, err := b.Conn.Write(p)
+		_, err := b.Conn.Write(p)
 		b.mu.Lock()
-		b.written += uint64(n)
 		if p = b.late; err != nil || len(p) == 0 {
-			b.busy = false
+			b.release()
 			b.mu.Unlock()
 			return err
 		}
 		b.late = nil
 		b.mu.Unlock()
 	}
+}
+
+// release lets the next one write; mu is held.
+func (b *Batch) release() {
+	b.busy = false
+	b.idle.Signal()
 }
 
 // Begin starts to gather.
@@ -87,14 +101,18 @@ func (b *Batch) Begin() {
 func (b *Batch) Mark() uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.written + uint64(len(b.late)+len(b.buf))
+	return b.taken + uint64(len(b.buf))
 }
 
 // Flush calls about, which may refuse, and then writes what was gathered within the time limit.
 func (b *Batch) Flush(limit time.Duration, about func() error) error {
 	b.mu.Lock()
+	for b.busy {
+		b.idle.Wait()
+	}
 	buf := b.buf
 	b.open, b.buf, b.busy = false, nil, true
+	b.taken += uint64(len(buf))
 	b.mu.Unlock()
 	defer func() {
 		if cap(buf) <= 1<<20 { // a larger one was for a single message
@@ -107,7 +125,7 @@ func (b *Batch) Flush(limit time.Duration, about func() error) error {
 	}
 	if err != nil {
 		b.mu.Lock()
-		b.busy = false
+		b.release()
 		b.mu.Unlock()
 		return err
 	}
