@@ -85,7 +85,7 @@ func (h *Handler) Routes() []door.Route {
 		return door.Route{Method: http.MethodGet, Path: path + "/*", Public: bundleIsPublic, Handle: h.static(path+"/", folder)}
 	}
 	routes := []door.Route{
-		page("", h.home), page("/", h.home),
+		page("/", h.home),
 		page("/lab", h.labPage), page("/lab/*", h.labPage),
 		page("/doc", h.labPage), page("/doc/*", h.labPage),
 		page("/tree", h.treePage), page("/tree/*", h.treePage),
