@@ -4,7 +4,7 @@
 // virtual environment from pinned wheels); the Resolver keeps it prepared and answers with it.
 //
 //	preparing ──► ready        Resolve answers with the environment
-//	    ▲  └────► failed       Resolve says why; the next try follows by itself
+//	    ▲  └────► failed       Resolve says why, until the next Prepare
 //	    └───────────┘
 package envs
 
@@ -13,7 +13,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/hopyard/hopyard/internal/problem"
 )
@@ -55,7 +54,7 @@ type Config struct {
 	Progress func(line string)
 }
 
-// NewResolver makes a Resolver. Run prepares the environment.
+// NewResolver makes a Resolver. Prepare makes the environment.
 func NewResolver(c Config) *Resolver {
 	return &Resolver{driver: c.Driver, log: c.Log, progress: c.Progress}
 }
@@ -96,28 +95,6 @@ func (r *Resolver) Prepare(ctx context.Context) error {
 	}
 	r.log.InfoContext(ctx, "environment ready", "environment", env.Name, "build", env.Build)
 	return nil
-}
-
-// How long Keep waits between two tries. What is missing is mostly the network or a package that somebody must install.
-const (
-	firstPause = 10 * time.Second
-	lastPause  = 5 * time.Minute
-)
-
-// Keep calls Prepare until it works or ctx ends, with growing pauses. tried is called after the first try, whatever came of
-// it.
-func (r *Resolver) Keep(ctx context.Context, tried func(error)) {
-	err := r.Prepare(ctx)
-	tried(err)
-	for pause := firstPause; err != nil && ctx.Err() == nil; pause = min(2*pause, lastPause) {
-		r.log.WarnContext(ctx, "environment not ready", "reason", err, "next_try", pause)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-		err = r.Prepare(ctx)
-	}
 }
 
 func (r *Resolver) note(step string, err error) {

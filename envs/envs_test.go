@@ -2,7 +2,6 @@ package envs_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -73,19 +72,5 @@ func TestResolveSaysWhyThereIsNone(t *testing.T) {
 	_, err := r.Resolve(t.Context(), "demo")
 	if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "no Python was found") {
 		t.Errorf("Resolve = %v, want the driver's reason", err)
-	}
-}
-
-func TestKeepEndsWithItsContext(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	d := &driver{build: func(context.Context, func(string)) error { return errors.New("no network") }}
-	var heard error
-	resolver(d).Keep(ctx, func(err error) {
-		heard = err
-		cancel()
-	})
-	if heard == nil {
-		t.Error("Keep told of no failure, want the first one")
 	}
 }

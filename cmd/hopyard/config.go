@@ -30,6 +30,10 @@ type Config struct {
 	// PublicURL is how browsers reach the gateway when a proxy that speaks TLS stands in front. Declaring it allows to listen
 	// elsewhere than on loopback.
 	PublicURL string `yaml:"public_url"`
+	// Proxies are the networks of proxies whose X-Forwarded-For is believed, for the addresses in the audit log.
+	Proxies []netip.Prefix `yaml:"proxies"`
+	// Operators is the address of a second listener with /healthz, /readyz and /metrics, which need no login; empty means none.
+	Operators string `yaml:"operators"`
 	// Demo makes a project "demo" on the first start.
 	Demo bool `yaml:"demo"`
 	// Offline forbids downloads.
@@ -105,6 +109,11 @@ func (c *Config) Validate() error {
 	if err := c.checkListen(); err != nil {
 		wrong("listen", "%w", err)
 	}
+	if c.Operators != "" {
+		if _, err := splitAddress(c.Operators); err != nil {
+			wrong("operators", "%w", err)
+		}
+	}
 	if _, err := c.level(); err != nil {
 		wrong("log_level", "%q is not one of debug, info, warn, error", c.LogLevel)
 	}
@@ -114,13 +123,22 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) checkListen() error {
-	host, port, err := net.SplitHostPort(c.Listen)
+// splitAddress checks an address to listen on and gives its host.
+func splitAddress(address string) (host string, err error) {
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("%q is not host:port, such as 127.0.0.1:8890", c.Listen)
+		return "", fmt.Errorf("%q is not host:port, such as 127.0.0.1:8890", address)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("%q is not a port", port)
+		return "", fmt.Errorf("%q is not a port", port)
+	}
+	return host, nil
+}
+
+func (c *Config) checkListen() error {
+	host, err := splitAddress(c.Listen)
+	if err != nil {
+		return err
 	}
 	if !loopback(host) && c.PublicURL == "" {
 		return fmt.Errorf("%q is reachable from other machines, and passwords would travel in the clear; listen on 127.0.0.1, "+

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -17,12 +18,12 @@ func TestDefaultConfigurationIsValid(t *testing.T) {
 
 func TestValidateNamesEveryMistakeAtOnce(t *testing.T) {
 	t.Parallel()
-	c := Config{Listen: "8890", PublicURL: "http://here", LogLevel: "loud", Python: "bin/python"}
+	c := Config{Listen: "8890", Operators: "metrics", PublicURL: "http://here", LogLevel: "loud", Python: "bin/python"}
 	err := c.Validate()
 	if err == nil {
 		t.Fatal("Validate = nil, want mistakes")
 	}
-	for _, name := range []string{"data:", "listen:", "public_url:", "log_level:", "python:"} {
+	for _, name := range []string{"data:", "listen:", "public_url:", "operators:", "log_level:", "python:"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("Validate does not name %s in %q", name, err)
 		}
@@ -83,7 +84,7 @@ func TestReadTakesAnEmptyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := Default()
-	if err := c.read(path); err != nil || c != Default() {
+	if err := c.read(path); err != nil || !reflect.DeepEqual(c, Default()) {
 		t.Errorf("read of an empty file = %v, %+v, want the default", err, c)
 	}
 }

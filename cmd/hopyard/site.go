@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/internal/sqlite"
 	"github.com/hopyard/hopyard/projects"
 )
@@ -38,12 +39,26 @@ const (
 	demoName  = "demo"
 )
 
-// setUp makes the administrator and the first token. A start that was killed half-way is taken up again: the note that it is
+// setUp makes the administrator, the first token and, if asked for, the project demo. A first start that was killed half-way is taken up again: the note that it is
 // unfinished goes last. A token that somebody removed later stays removed.
-func (s *site) setUp(ctx context.Context, dir dataDir) error {
+func (s *site) setUp(ctx context.Context, dir dataDir, demo bool) error {
 	if _, err := s.people.EnsureAdmin(ctx); err != nil {
 		return fmt.Errorf("make the administrator: %w", err)
 	}
+	if err := s.firstToken(ctx, dir); err != nil {
+		return err
+	}
+	if !demo {
+		return nil
+	}
+	_, err := s.people.EnsureProject(ctx, demoName, "What there is to try.", adminName)
+	if problem.Is(err, problem.NotFound) { // an administrator of another name took over
+		return nil
+	}
+	return err
+}
+
+func (s *site) firstToken(ctx context.Context, dir dataDir) error {
 	note := dir.unfinished()
 	if _, err := os.Stat(note); errors.Is(err, os.ErrNotExist) {
 		return nil
