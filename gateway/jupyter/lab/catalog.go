@@ -114,7 +114,12 @@ func (p *plugin) validate(settings []byte) error {
 	if err != nil {
 		return err
 	}
-	return schema.Validate(value)
+	if err := schema.Validate(value); err != nil {
+		// The first line of the library's text speaks of the schema, the others of what is wrong.
+		_, wrong, _ := strings.Cut(err.Error(), "\n")
+		return errors.New(wrong)
+	}
+	return nil
 }
 
 // compile reads the schema as draft 7, as stock does. Keys that no draft knows, such as jupyter.lab.menus, mean nothing

@@ -46,6 +46,7 @@ func (h *Handler) config(p page) map[string]any {
 		"quitButton":           false, // nobody may end a server that all share
 		"exposeAppInBrowser":   false,
 		"copyAbsolutePath":     false,
+		"notebookStartsKernel": true,
 		"nbclassic_enabled":    false,
 		"federated_extensions": h.tree.Extensions,
 		"disabledExtensions":   h.disabled,
@@ -69,13 +70,13 @@ func addresses(config map[string]any, baseURL string) {
 	for key, path := range map[string]string{
 		"appUrl":             "/lab",
 		"labextensionsUrl":   "/lab/extensions",
-		"licensesUrl":        "/lab/api/licenses/",
-		"listingsUrl":        "/lab/api/listings/",
-		"settingsUrl":        "/lab/api/settings/",
+		"licensesUrl":        "/lab/api/licenses",
+		"listingsUrl":        "/lab/api/listings",
+		"settingsUrl":        "/lab/api/settings",
 		"themesUrl":          "/lab/api/themes",
-		"translationsApiUrl": "/lab/api/translations/",
+		"translationsApiUrl": "/lab/api/translations",
 		"treeUrl":            "/lab/tree",
-		"workspacesApiUrl":   "/lab/api/workspaces/",
+		"workspacesApiUrl":   "/lab/api/workspaces",
 	} {
 		config[key] = path
 		config["full"+strings.ToUpper(key[:1])+key[1:]] = strings.TrimSuffix(baseURL, "/") + path

@@ -30,7 +30,7 @@ func (h *Handler) extraRoutes() []door.Route {
 		route("/lab/api/translations/*", language),
 		route("/lab/api/listings/*", listings),
 		route("/lab/api/licenses", h.licences),
-		route("/lab/api/licenses/", h.licences),
+		route("/lab/api/licenses/*", h.licences),
 		route("/lab/api/build", answer(map[string]any{"status": "stable", "message": ""})),
 		route("/lab/api/extensions", answer([]any{})),
 		route("/lab/api/plugins", answer(map[string]any{"lockRules": []any{}, "allLocked": true})),

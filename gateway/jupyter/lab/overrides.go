@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/hopyard/hopyard/gateway/jupyter/lab/json5"
@@ -53,9 +54,9 @@ func (o overrides) apply(plugin string, schema []byte) ([]byte, error) {
 	}
 	return edit(schema, "properties", func(properties []byte) ([]byte, error) {
 		var err error
-		for key, value := range values {
+		for _, key := range slices.Sorted(maps.Keys(values)) {
 			properties, err = edit(properties, key, func(property []byte) ([]byte, error) {
-				return edit(property, "default", func(old []byte) ([]byte, error) { return merge(old, value) })
+				return edit(property, "default", func(old []byte) ([]byte, error) { return merge(old, values[key]) })
 			})
 			if err != nil {
 				return nil, err

@@ -32,9 +32,10 @@ const cleanAddress = `(() => {
 
 // policy is the pages' content security policy.
 //
-//   - 'unsafe-eval': both applications check settings and state with ajv, which compiles schemas to functions; without it
-//     no plugin gets its settings.
-//   - blob: scripts and workers: widgets load their modules, and search and the pdf viewer their workers, from blobs.
+//   - 'unsafe-eval': both applications check settings with ajv, which compiles schemas to functions; without it no plugin
+//     gets its settings and nothing starts (tried with 4.6.6).
+//   - blob: scripts and workers: widgets that bring their own module (anywidget) import it from a blob, and libraries start
+//     their workers so.
 //   - inline styles: the whole user interface uses them.
 //   - https: pictures and media: notebooks show badges and figures from the web in their Markdown.
 func policy(inlineScripts bool) string {
@@ -185,6 +186,8 @@ func disabledPlugins(tree *uilab.Tree) []string {
 		"@jupyterlab/extensionmanager-extension",
 		"@jupyterlab/pluginmanager-extension",
 		"@jupyterlab/lsp-extension",
+		"@jupyterlab/fileeditor-extension:language-server",
+		"@jupyterlab/notebook-extension:language-server",
 	}
 	for _, ext := range tree.Extensions {
 		off = append(off, ext.Disables...)

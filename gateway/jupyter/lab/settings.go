@@ -97,10 +97,11 @@ func (h *Handler) writeEntry(b *bytes.Buffer, p *plugin, saved *settings) error 
 		Version  string          `json:"version"`
 		Raw      string          `json:"raw"`
 		Settings json.RawMessage `json:"settings"`
-		Warning  *string         `json:"warning"`
+		Warning  *string         `json:"warning,omitempty"`
 		Modified *shape.Time     `json:"last_modified"`
 		Created  *shape.Time     `json:"created"`
 	}{ID: p.id, Version: p.version, Raw: "{}", Settings: json.RawMessage("{}")}
+	// Stock leaves the warning out where there is none, and the times null.
 	if saved != nil {
 		entry.Raw, entry.Settings = saved.Raw, saved.Settings
 		entry.Modified, entry.Created = (*shape.Time)(&saved.Modified), (*shape.Time)(&saved.Created)

@@ -32,7 +32,7 @@ var types = map[string]string{
 }
 
 // hashed matches file names that change with their content, as the bundler makes them.
-var hashed = regexp.MustCompile(`(?:^|[.-])[0-9a-f]{16,}\.[a-z0-9]+$`)
+var hashed = regexp.MustCompile(`(?:^|[/.-])[0-9a-f]{16,}\.[a-z0-9]+$`)
 
 // static serves a folder of the tree below a path of the base URL.
 func (h *Handler) static(prefix, folder string) echo.HandlerFunc {

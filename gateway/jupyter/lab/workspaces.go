@@ -59,7 +59,7 @@ func (h *Handler) getWorkspaces(c echo.Context) error {
 		return h.listWorkspaces(c, prefix)
 	}
 	saved, err := h.savedWorkspace(c, prefix+id)
-	if errors.Is(err, storage.ErrNotFound) {
+	if unknown(err) {
 		// Lab asks for a workspace before it makes it, and wants an empty one then.
 		name, err := json.Marshal(id)
 		if err != nil {
@@ -71,6 +71,11 @@ func (h *Handler) getWorkspaces(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, saved.shown())
+}
+
+// unknown says that there is no such workspace, be it because no key could be so long.
+func unknown(err error) bool {
+	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrTooLarge)
 }
 
 func (h *Handler) savedWorkspace(c echo.Context, key string) (*stored, error) {
@@ -120,7 +125,7 @@ func (h *Handler) putWorkspace(c echo.Context) error {
 	switch old, err := h.savedWorkspace(c, prefix+id); {
 	case err == nil:
 		value.Created = old.Created
-	case !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrTooLarge):
+	case !unknown(err):
 		return err
 	}
 	if err := h.put(c.Request().Context(), prefix+id, value); err != nil {
@@ -131,7 +136,7 @@ func (h *Handler) putWorkspace(c echo.Context) error {
 
 func (h *Handler) deleteWorkspace(c echo.Context) error {
 	prefix, id := workspaceKey(c)
-	if _, err := h.savedWorkspace(c, prefix+id); errors.Is(err, storage.ErrNotFound) {
+	if _, err := h.savedWorkspace(c, prefix+id); unknown(err) {
 		return notFound("Workspace", id)
 	} else if err != nil {
 		return err
