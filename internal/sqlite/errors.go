@@ -16,9 +16,16 @@ func translate(err, closed, full error) error {
 	if errors.Is(err, errClosed) {
 		return closed
 	}
-	var e *sqlite.Error
-	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL {
+	if hasCode(err, sqlite3.SQLITE_FULL) {
 		return fmt.Errorf("%w: %w", full, err)
 	}
 	return err
+}
+
+func isBusy(err error) bool { return hasCode(err, sqlite3.SQLITE_BUSY) }
+
+// hasCode looks at the primary code: the low byte of an extended one.
+func hasCode(err error, code int) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == code
 }

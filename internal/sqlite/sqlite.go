@@ -85,7 +85,6 @@ func create(path string) error {
 func dsn(path string) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyFor.Milliseconds()),
-		"journal_mode(wal)",
 		"synchronous(full)",
 		fmt.Sprintf("cache_size(-%d)", cacheKB),
 		"mmap_size(0)",
@@ -97,7 +96,7 @@ func dsn(path string) string {
 }
 
 func open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
-	w, err := openWriter(ctx, dsn)
+	w, err := openWriter(ctx, dsn+"&_pragma=journal_mode(wal)") // the file stays in that mode
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hopyard/hopyard/plugins/storage"
 )
@@ -72,16 +73,9 @@ func openWriter(ctx context.Context, dsn string) (*writer, error) {
 		return nil, err
 	}
 	pool.SetMaxOpenConns(1)
-	conn, err := pool.Conn(ctx)
+	conn, err := prepare(ctx, pool)
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
-	}
-	scripts, err := migrations()
-	if err == nil {
-		err = migrate(ctx, conn, scripts)
-	}
-	if err != nil {
-		return nil, errors.Join(err, conn.Close(), pool.Close())
 	}
 	w := &writer{
 		pool: pool, conn: conn, stmts: newStatements(conn),
@@ -89,6 +83,37 @@ func openWriter(ctx context.Context, dsn string) (*writer, error) {
 	}
 	go w.run()
 	return w, nil
+}
+
+// prepare connects and brings the file up to date. Where two processes switch a new file to its journal mode at the
+// same time, SQLite refuses one of them at once instead of letting it wait, so that waiting is done here.
+func prepare(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
+	for deadline := time.Now().Add(busyFor); ; {
+		conn, err := connect(ctx, pool)
+		if !isBusy(err) || time.Now().After(deadline) {
+			return conn, err
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func connect(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	scripts, err := migrations()
+	if err == nil {
+		err = migrate(ctx, conn, scripts)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // do runs the write and returns once it is on disk or refused. An error of fn's own making undoes what fn did and
