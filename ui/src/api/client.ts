@@ -38,7 +38,8 @@ export const paths = {
   member: (project: string, user: string) => `/projects/${encodeURIComponent(project)}/members/${encodeURIComponent(user)}`,
   workloads: (project: string) => `/projects/${encodeURIComponent(project)}/workloads`,
   stop: (project: string, id: string) => `/projects/${encodeURIComponent(project)}/workloads/${encodeURIComponent(id)}/stop`,
-  audit: (project: string) => `/projects/${encodeURIComponent(project)}/audit`,
+  /** The last few entries. */
+  audit: (project: string) => `/projects/${encodeURIComponent(project)}/audit?limit=6`,
   version: "/version",
 };
 

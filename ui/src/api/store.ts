@@ -13,9 +13,11 @@ export interface Known<T> {
 type Reader = (path: string, etag: string) => Promise<Answer<unknown> | undefined>;
 
 const settle = 120; // changes come in bursts: a burst is one reading
+const pace = 1_000; // what changes all the time is read once a second
 const retryAfter = 3_000;
 
-class Entry {
+/** One address: what is known of it, who shows it, and when it is read again. */
+export class Entry {
   known: Known<unknown> = { data: undefined, error: undefined };
   private etag = "";
   private text = "";
@@ -23,6 +25,7 @@ class Entry {
   private reading = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private due = Infinity; // when the timer fires
+  private lastRead = 0;
   private readonly watchers = new Set<() => void>();
 
   constructor(
@@ -32,7 +35,7 @@ class Entry {
 
   watch(changed: () => void): () => void {
     this.watchers.add(changed);
-    if (this.stale) void this.refresh();
+    if (this.stale || this.known.error) void this.refresh();
     return () => void this.watchers.delete(changed);
   }
 
@@ -40,6 +43,12 @@ class Entry {
   invalidate(): void {
     this.stale = true;
     if (this.watchers.size > 0) this.later(settle);
+  }
+
+  /** The same for what the gateway tells, which may be often. */
+  changed(): void {
+    this.stale = true;
+    if (this.watchers.size > 0) this.later(Math.max(settle, this.lastRead + pace - Date.now()));
   }
 
   private later(wait: number): void {
@@ -53,18 +62,17 @@ class Entry {
     }, wait);
   }
 
-  async refresh(): Promise<void> {
-    this.stale = true;
+  private async refresh(): Promise<void> {
     if (this.reading) return;
     this.reading = true;
-    while (this.stale) {
-      this.stale = false;
-      await this.readOnce();
-    }
+    this.stale = false;
+    await this.readOnce();
     this.reading = false;
+    if (this.stale) this.changed(); // it changed while it was read
   }
 
   private async readOnce(): Promise<void> {
+    this.lastRead = Date.now();
     try {
       const answer = await this.reader(this.path, this.etag);
       if (answer) this.keep(answer);
@@ -139,7 +147,7 @@ export function invalidateAll(): void {
 
 /** Reads again what an event says has changed. */
 export function applyChange(change: Change): void {
-  invalidate(...touchedBy(change));
+  for (const path of touchedBy(change)) entries.get(path)?.changed();
 }
 
 /** The addresses whose answers a change alters. */

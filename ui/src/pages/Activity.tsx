@@ -6,7 +6,6 @@ import { SkeletonRows } from "../parts/Skeleton";
 import { Time } from "../parts/Time";
 import { deedOf, doerOf } from "../text/audit";
 
-const shown = 6;
 
 /** What was last done in the project, and by whom. */
 export function Activity({ project }: { project: string }) {
@@ -18,7 +17,7 @@ export function Activity({ project }: { project: string }) {
       <div className="list">
         {!data && !error && <SkeletonRows rows={3} className="list-row slim" />}
         {data?.items.length === 0 && <p className="list-row slim soft">Nothing has happened here yet.</p>}
-        {data?.items.slice(0, shown).map((entry) => (
+        {data?.items.map((entry) => (
           <div className="list-row slim" key={entry.id}>
             <div className="list-main">
               <span className="list-name">{doerOf(entry)}</span> {deedOf(entry)}

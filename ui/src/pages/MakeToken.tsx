@@ -55,7 +55,7 @@ export function MakeToken({ project, onClose }: { project: string; onClose: () =
         }}
       >
         <Field label="What for" hint="So that you know it later.">
-          {(field) => <input {...field} value={note} onChange={(e) => setNote(e.target.value)} placeholder="VS Code on my laptop" autoFocus autoComplete="off" />}
+          {(field) => <input {...field} value={note} onChange={(e) => setNote(e.target.value)} placeholder="VS Code on my laptop" data-first autoComplete="off" />}
         </Field>
         <Field label="Works for">
           {(field) => (

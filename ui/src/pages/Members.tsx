@@ -56,7 +56,7 @@ export function Members({ project }: { project: string }) {
         ))}
       </div>
       {adding && <AddMember project={project} members={members ?? []} admin={me?.admin === true} onClose={() => setAdding(false)} />}
-      {removing && <RemoveMember project={project} member={removing} onClose={() => setRemoving(undefined)} />}
+      {removing && <RemoveMember project={project} member={removing} self={removing.user === me?.user} onClose={() => setRemoving(undefined)} />}
     </div>
   );
 }
@@ -93,17 +93,23 @@ function Row({ project, member, manages, self, lastOwner, onRemove }: RowProps) 
           {member.user} · since <Time at={member.since} />
         </div>
       </div>
-      {manages && !lastOwner ? (
-        <div className="member-tools">
-          <RoleSelect label={`Role of ${name}`} value={member.role} onChange={change} disabled={action.busy} />
-          <Button look="quiet" onClick={() => onRemove(member)} aria-label={`Remove ${name}`}>
-            Remove
-          </Button>
-        </div>
-      ) : (
+      {lastOwner ? (
         <div className="member-role">
           {roleName(member.role)}
           {manages && <div className="small soft">The only one: a project needs an owner.</div>}
+        </div>
+      ) : (
+        <div className="member-tools">
+          {manages ? (
+            <RoleSelect label={`Role of ${name}`} value={member.role} onChange={change} disabled={action.busy} />
+          ) : (
+            <span className="member-role">{roleName(member.role)}</span>
+          )}
+          {(manages || self) && (
+            <Button look="quiet" onClick={() => onRemove(member)} aria-label={self ? undefined : `Remove ${name}`}>
+              {self ? "Leave" : "Remove"}
+            </Button>
+          )}
         </div>
       )}
       {action.error && (

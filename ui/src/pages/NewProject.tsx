@@ -36,7 +36,7 @@ export function NewProject({ taken, onClose }: { taken: readonly string[]; onClo
         }}
       >
         <Field label="Name" wrong={wrong} hint={wrong ? <Complaint check={check} onTake={setName} /> : "Small letters, digits, - and _. It stays as it is for good."}>
-          {(field) => <input {...field} value={name} onChange={(e) => setName(e.target.value)} autoFocus autoComplete="off" autoCapitalize="none" spellCheck={false} required />}
+          {(field) => <input {...field} value={name} onChange={(e) => setName(e.target.value)} data-first autoComplete="off" autoCapitalize="none" spellCheck={false} required />}
         </Field>
         <Field label="Description" hint="For the others; may be empty.">
           {(field) => <input {...field} value={description} onChange={(e) => setDescription(e.target.value)} autoComplete="off" />}

@@ -54,7 +54,7 @@ export function NewUser({ project, onClose }: Props) {
         }}
       >
         <Field label="User name" hint="Small letters and digits; it stays as it is for good.">
-          {(field) => <input {...field} value={name} onChange={(e) => setName(e.target.value)} readOnly={made.current !== undefined} autoFocus autoComplete="off" autoCapitalize="none" spellCheck={false} required />}
+          {(field) => <input {...field} value={name} onChange={(e) => setName(e.target.value)} readOnly={made.current !== undefined} data-first autoComplete="off" autoCapitalize="none" spellCheck={false} required />}
         </Field>
         <Field label="Full name" hint="As the others know them.">
           {(field) => <input {...field} value={displayName} onChange={(e) => setDisplayName(e.target.value)} autoComplete="off" />}

@@ -52,7 +52,7 @@ function Describe({ project, onClose }: { project: Project; onClose: () => void 
           submit();
         }}
       >
-        <Field label="Description">{(field) => <input {...field} value={description} onChange={(e) => setDescription(e.target.value)} autoFocus autoComplete="off" />}</Field>
+        <Field label="Description">{(field) => <input {...field} value={description} onChange={(e) => setDescription(e.target.value)} data-first autoComplete="off" />}</Field>
         <ErrorNote error={action.error} />
         <DialogFoot>
           <Button onClick={onClose}>Cancel</Button>

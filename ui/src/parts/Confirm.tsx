@@ -42,12 +42,12 @@ export function Confirm({ title, children, verb, typeName, act, onClose }: Props
         <div className="prose">{children}</div>
         {typeName !== undefined && (
           <Field label={`Type ${typeName} to go on`}>
-            {(field) => <input {...field} value={typed} onChange={(e) => setTyped(e.target.value)} autoComplete="off" spellCheck={false} autoFocus />}
+            {(field) => <input {...field} value={typed} onChange={(e) => setTyped(e.target.value)} autoComplete="off" spellCheck={false} data-first />}
           </Field>
         )}
         <ErrorNote error={action.error} />
         <DialogFoot>
-          <Button onClick={onClose} autoFocus={typeName === undefined}>
+          <Button onClick={onClose} data-first={typeName === undefined || undefined}>
             Cancel
           </Button>
           <Button type="submit" look="danger" busy={action.busy} disabled={!ready}>

@@ -7,7 +7,10 @@ interface Props {
   children: ReactNode;
 }
 
-/** A modal dialog: the browser keeps the focus inside, closes it on Escape and puts the focus back. */
+/**
+ * A modal dialog: the browser keeps the focus inside, closes it on Escape and puts the focus back. What has data-first gets the
+ * focus when it opens.
+ */
 export function Dialog({ title, onClose, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -16,6 +19,8 @@ export function Dialog({ title, onClose, children }: Props) {
     const dialog = ref.current;
     if (!dialog) return;
     dialog.showModal();
+    // React's autoFocus comes before the dialog is open, when nothing in it can have the focus.
+    dialog.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => dialog.close();
   }, []);
 

@@ -43,7 +43,7 @@ export function PersonPicker({ field, people, chosen, onChoose }: Props) {
         aria-activedescendant={choosing && matches[marked] ? `${listId}-${marked}` : undefined}
         placeholder="Search by name"
         value={text}
-        autoFocus
+        data-first
         autoComplete="off"
         spellCheck={false}
         onKeyDown={press}

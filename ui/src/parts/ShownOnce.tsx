@@ -19,7 +19,7 @@ export function ShownOnce({ label, value, children }: { label: string; value: st
     <div className="shown-once">
       <div className="shown-once-row">
         <input ref={input} className="control mono" aria-label={label} value={value} readOnly onFocus={(event) => event.currentTarget.select()} />
-        <button type="button" className="button main" onClick={() => void copy()} autoFocus>
+        <button type="button" className="button main" onClick={() => void copy()} data-first>
           <span className="button-label copy-label">
             {copied ? <DoneIcon /> : <CopyIcon />}
             {copied ? "Copied" : "Copy"}
