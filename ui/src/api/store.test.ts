@@ -65,6 +65,7 @@ describe("Entry", () => {
     const reads = read.mock.calls.length;
     expect(reads).toBeGreaterThanOrEqual(5);
     expect(reads).toBeLessThanOrEqual(6);
+    entry.changed();
     await vi.advanceTimersByTimeAsync(5000);
     expect(read.mock.calls.length).toBe(reads + 1);
   });
