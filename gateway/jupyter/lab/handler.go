@@ -76,7 +76,8 @@ func New(cfg Config) (*Handler, error) {
 // open-source files, the same for everybody.
 const bundleIsPublic = "published open-source files, nobody's data"
 
-// Routes lists the routes below /p/:project/jupyter.
+// Routes lists the routes below /p/:project/jupyter. Their methods, paths and permissions are those of every Handler, also of
+// one without files: only calling them needs a Handler made by New.
 func (h *Handler) Routes() []door.Route {
 	page := func(path string, handle echo.HandlerFunc) door.Route {
 		return door.Route{Method: http.MethodGet, Path: path, Resource: projects.ResServer, Action: projects.ActRead, Handle: handle}

@@ -109,7 +109,6 @@ func TestPagesRedirectByWhatThePathIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, openFake(t))
 	for path, to := range map[string]string{
-		"":                    "/p/demo/jupyter/lab",
 		"/":                   "/p/demo/jupyter/lab",
 		"/tree/a%20b/x.ipynb": "/p/demo/jupyter/notebooks/a%20b/x.ipynb",
 		"/tree/x.txt":         "/p/demo/jupyter/files/x.txt",
