@@ -49,7 +49,7 @@ func Dial(ctx context.Context, path string, hello Hello, socket syscall.RawConn)
 	if err != nil {
 		return nil, fmt.Errorf("agent: %w", err)
 	}
-	c := &Conn{conn: nc.(*net.UnixConn), r: bufio.NewReaderSize(nc, 512)}
+	c := &Conn{conn: nc.(*net.UnixConn), r: bufio.NewReaderSize(nc, 2<<10)}
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
 	err = c.handshake(hello, socket)
 	if !stop() && err == nil {

@@ -263,3 +263,13 @@ func (m *Manager) Attach(ctx context.Context, who Who, id, session string, socke
 	}
 	return c, err
 }
+
+// Gone reports whether a kernel has ended for good, or is ending.
+func (m *Manager) Gone(ctx context.Context, id string) bool {
+	all, err := m.cfg.Workloads.List(ctx, "")
+	if err != nil {
+		return false
+	}
+	i := slices.IndexFunc(all, func(i workloads.Info) bool { return i.ID == id })
+	return i < 0 || all[i].State == workloads.Stopping || all[i].State == workloads.Ended
+}

@@ -45,7 +45,12 @@ func (m *Manager) Stop(ctx context.Context, project, id, by string) error {
 // askStop marks the workload and puts the job into the queue.
 func (m *Manager) askStop(ctx context.Context, w *workload) error {
 	w.set(func() { w.rec.Stopping = true })
-	if err := w.save(ctx); err != nil {
+	err := w.save(ctx)
+	if errors.Is(err, errForgotten) {
+		m.forget(ctx, w, "")
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("stop %s: %w", w.id, err)
 	}
 	payload, err := json.Marshal(stopJob{Project: w.project, ID: w.id})

@@ -91,19 +91,48 @@ func (w *workload) end(reason string) {
 	})
 }
 
-// save writes the record if nobody else has.
+// errForgotten means that another process has carried out the workload's end.
+var errForgotten = errors.New("workloads: ended and forgotten by another process")
+
+// save writes the record. Another process may have marked it as stopping meanwhile (`hopyard stop` beside a gateway);
+// that mark is kept.
 func (w *workload) save(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	b, err := w.rec.encode()
+	for {
+		b, err := w.rec.encode()
+		if err != nil {
+			return err
+		}
+		rev, err := w.m.cfg.Storage.Apply(ctx, storage.Update(key(w.project, w.id), b, w.rev))
+		if err == nil {
+			w.rev = rev
+			return nil
+		}
+		if !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
+		if err := w.reread(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// reread takes over what another process wrote; mu is held.
+func (w *workload) reread(ctx context.Context) error {
+	stored, err := w.m.cfg.Storage.Get(ctx, key(w.project, w.id))
+	if errors.Is(err, storage.ErrNotFound) {
+		return errForgotten
+	}
 	if err != nil {
 		return err
 	}
-	rev, err := w.m.cfg.Storage.Apply(ctx, storage.Update(key(w.project, w.id), b, w.rev))
+	r, err := decode(stored.Value)
 	if err != nil {
 		return err
 	}
-	w.rev = rev
+	w.rec.Stopping = w.rec.Stopping || r.Stopping
+	w.rev = stored.Rev
 	return nil
 }
 

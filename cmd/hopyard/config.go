@@ -43,6 +43,8 @@ type Config struct {
 	// Prepared is the folder below which kernel environments and Lab's pages are prepared; empty means the data directory.
 	// Several data directories may share one.
 	Prepared string `yaml:"prepared"`
+	// Kernelspecs are folders of kernelspecs that every project has besides those of its environment.
+	Kernelspecs []string `yaml:"kernelspecs"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `yaml:"log_level"`
 }

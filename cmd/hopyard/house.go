@@ -15,8 +15,9 @@ import (
 	"github.com/hopyard/hopyard/gateway/auth"
 	"github.com/hopyard/hopyard/gateway/console"
 	"github.com/hopyard/hopyard/gateway/door"
+	"github.com/hopyard/hopyard/gateway/jupyter"
+	"github.com/hopyard/hopyard/gateway/jupyter/events"
 	"github.com/hopyard/hopyard/gateway/jupyter/lab"
-	"github.com/hopyard/hopyard/gateway/jupyter/shape"
 	"github.com/hopyard/hopyard/internal/local"
 	"github.com/hopyard/hopyard/kernels"
 	"github.com/hopyard/hopyard/kernels/contents"
@@ -34,6 +35,7 @@ type house struct {
 	runs    *workloads.Manager
 	kernels *kernels.Manager
 	files   *contents.Store
+	events  *events.Bus
 	envs    *envs.Resolver
 	lab     *labPages
 	api     *console.API
@@ -66,8 +68,9 @@ func (h *house) furnish(ctx context.Context, c Config) {
 	store := h.site.db.Storage()
 	h.envs = newResolver(c, h.log)
 	h.files = contents.New(h.dir.files, store, h.log)
+	h.events = events.NewBus()
 	h.kernels = kernels.New(kernels.Config{
-		Workloads: h.runs, Storage: store, Env: resolver{h.envs},
+		Workloads: h.runs, Storage: store, Env: resolver{h.envs}, SpecDirs: c.Kernelspecs,
 		Root: h.dir.files, Home: h.dir.home, Log: h.log,
 	})
 	h.lab = &labPages{configured: c, log: h.log, lab: lab.Config{Store: store, Kind: h.kind}}
@@ -82,10 +85,10 @@ func (h *house) furnish(ctx context.Context, c Config) {
 
 // jupyter is the door of JupyterLab, Notebook and all clients of their API.
 func (h *house) jupyter() door.Door {
-	return door.Door{
-		Name: "jupyter", Base: "/p/:project/jupyter", Error: shape.Error, Login: auth.ToLogin,
-		Routes: h.lab.Routes(),
-	}
+	return jupyter.New(jupyter.Config{
+		Kernels: h.kernels, Events: h.events, Login: auth.ToLogin, Log: h.log,
+		Parts: [][]door.Route{h.lab.Routes(), events.NewHandler(h.events).Routes()},
+	})
 }
 
 // kind tells Lab's pages what a path is.

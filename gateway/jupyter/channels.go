@@ -1,0 +1,355 @@
+package jupyter
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+	"github.com/hopyard/hopyard/agent"
+	"github.com/hopyard/hopyard/agent/journal"
+	"github.com/hopyard/hopyard/gateway/door"
+	"github.com/hopyard/hopyard/internal/tcpstat"
+	"github.com/hopyard/hopyard/kernels/wire"
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	// pingEvery and silence are jupyter_server's: ping every 30 s, close after 90 s without an answer.
+	pingEvery = 30 * time.Second
+	silence   = 90 * time.Second
+	// stalled is how long a client may take nothing at all before it is cut; it may come back and go on.
+	stalled = 60 * time.Second
+	// attachLimit bounds the connection to a kernel's agent.
+	attachLimit = 10 * time.Second
+)
+
+// framing writes a message of the journal, which is in v1 framing, as a client reads it.
+type framing func(ws *websocket.Conn, v1 []byte, scratch []byte) ([]byte, error)
+
+// framingFor chooses by the subprotocol that was agreed on. A client without one and without an Origin is no browser but
+// another Jupyter server or a script: those decode every frame as text, so buffers are left out for them.
+func framingFor(ws *websocket.Conn, r *http.Request) framing {
+	switch {
+	case ws.Subprotocol() == wire.V1Protocol:
+		return asIs
+	case r.Header.Get("Origin") == "":
+		return asText
+	default:
+		return asDefault
+	}
+}
+
+func asIs(ws *websocket.Conn, v1, scratch []byte) ([]byte, error) {
+	return scratch, ws.WriteMessage(websocket.BinaryMessage, v1)
+}
+
+func asText(ws *websocket.Conn, v1, scratch []byte) ([]byte, error) {
+	m, err := wire.ParseV1(v1)
+	if err != nil {
+		return scratch, err
+	}
+	out := wire.AppendText(scratch[:0], m)
+	return out, ws.WriteMessage(websocket.TextMessage, out)
+}
+
+func asDefault(ws *websocket.Conn, v1, scratch []byte) ([]byte, error) {
+	m, err := wire.ParseV1(v1)
+	if err != nil {
+		return scratch, err
+	}
+	out, binary := wire.AppendDefault(scratch[:0], m)
+	kind := websocket.TextMessage
+	if binary {
+		kind = websocket.BinaryMessage
+	}
+	return out, ws.WriteMessage(kind, out)
+}
+
+// tab is one open kernel websocket: a client's cursor on the kernel's journal, and its way to the kernel.
+type tab struct {
+	h     *Handler
+	key   tabKey
+	ws    *websocket.Conn
+	batch *door.Batch
+	agent *agent.Conn
+	frame framing
+	text  bool // the client speaks the framing without subprotocol
+
+	ping *time.Timer
+	base uint64    // bytes the system had taken from us when the attachment began
+	bias uint64    // bytes the batch had counted then
+	once sync.Once // ends it
+	done atomic.Bool
+	gone chan struct{} // closed when the agent knows how far the client got
+
+	mu   sync.Mutex   // guards below
+	got  uint64       // every record up to this one has reached the client
+	sent []agent.Mark // written, or about to be, and not yet known to have arrived
+}
+
+// tabKey is what a client comes back under.
+type tabKey struct{ kernel, session string }
+
+// tabs are the open kernel websockets of this gateway.
+type tabs struct {
+	mu  sync.Mutex
+	all map[tabKey]*tab
+}
+
+// take makes t the tab of its key. An older one is ended first: its socket is stale, and what it has got must be known
+// before the client goes on.
+func (s *tabs) take(t *tab) {
+	for {
+		s.mu.Lock()
+		old := s.all[t.key]
+		if old == nil {
+			if s.all == nil {
+				s.all = map[tabKey]*tab{}
+			}
+			s.all[t.key] = t
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		old.end(websocket.CloseNormalClosure, "this session has connected again")
+		<-old.gone
+	}
+}
+
+func (s *tabs) drop(t *tab) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all[t.key] == t {
+		delete(s.all, t.key)
+	}
+}
+
+// channels opens a kernel's websocket (jupyter_server, kernel websocket protocol). The handler returns at once: an idle
+// websocket costs two small goroutines and nothing of the HTTP server's.
+func (h *Handler) channels(c echo.Context) error {
+	id := c.Param("id")
+	if _, err := h.cfg.Kernels.Kernel(c.Request().Context(), who(c), id); err != nil {
+		return err
+	}
+	ws, err := door.Upgrade(c, door.UpgradeOptions{Subprotocols: []string{wire.V1Protocol}, MaxMessage: 256 << 20})
+	if err != nil {
+		return err
+	}
+	session := c.QueryParam("session_id")
+	if session == "" {
+		session = uuid.NewString()
+	}
+	batch, ok := door.BatchOf(ws)
+	if !ok {
+		_ = ws.Close()
+		return errors.New("jupyter: a websocket without a batch")
+	}
+	t := &tab{
+		h: h, key: tabKey{id, session}, ws: ws, batch: batch, frame: framingFor(ws, c.Request()),
+		text: ws.Subprotocol() != wire.V1Protocol, gone: make(chan struct{}),
+	}
+	h.tabs.take(t)
+	if err := t.attach(c); err != nil {
+		h.cfg.Log.WarnContext(c.Request().Context(), "kernel websocket", "kernel", id, "error", err)
+		t.end(websocket.CloseInternalServerErr, "the kernel cannot be reached")
+		return nil
+	}
+	t.keepAlive()
+	go t.pump()
+	go t.read()
+	return nil
+}
+
+func (t *tab) attach(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), attachLimit)
+	defer cancel()
+	// The counts begin here: nothing is written to the client until the agent has its own hold on the socket.
+	t.bias = t.batch.Mark()
+	socket, err := t.batch.SyscallConn()
+	if err != nil {
+		socket = nil // TLS: the agent cannot look into it; the client may see the last write twice after a kill
+	} else if n, err := count(t.batch); err == nil {
+		t.base = n.Accepted
+	}
+	conn, err := t.h.cfg.Kernels.Attach(ctx, who(c), t.key.kernel, t.key.session, socket)
+	if err != nil {
+		return err
+	}
+	t.agent, t.got = conn, conn.Welcome.Next-1
+	return nil
+}
+
+// count asks the system how far the connection's bytes have got.
+func count(b *door.Batch) (n tcpstat.Count, err error) {
+	raw, err := b.SyscallConn()
+	if err != nil {
+		return n, err
+	}
+	cerr := raw.Control(func(fd uintptr) { n, err = tcpstat.Of(int(fd)) })
+	return n, errors.Join(err, cerr)
+}
+
+// keepAlive pings the client and gives it up when it is silent for too long.
+func (t *tab) keepAlive() {
+	alive := func() { _ = t.ws.SetReadDeadline(time.Now().Add(silence)) }
+	alive()
+	t.ws.SetPongHandler(func(string) error { alive(); return nil })
+	t.ping = time.AfterFunc(pingEvery, func() {
+		if t.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) == nil && !t.done.Load() {
+			t.ping.Reset(pingEvery)
+		}
+	})
+}
+
+// readBuffers hold what came from an agent while it is being written to a client.
+var readBuffers = sync.Pool{New: func() any { return make([]byte, 0, 72<<10) }}
+
+func readBuffer() []byte { return readBuffers.Get().([]byte) }
+
+// pump writes what the kernel says to the client, as fast as the client reads.
+func (t *tab) pump() {
+	var scratch []byte
+	for {
+		ev, buf, err := t.agent.Next(readBuffer)
+		if err == nil {
+			scratch, err = t.write(ev, scratch)
+		}
+		if cap(buf) > 0 && cap(buf) <= 1<<20 {
+			readBuffers.Put(buf[:0]) //nolint:staticcheck // a slice header is small against what it saves
+		}
+		if cap(scratch) > 64<<10 {
+			scratch = nil
+		}
+		if err != nil {
+			t.fail(err)
+			return
+		}
+	}
+}
+
+// write sends one event's records with one system call, after telling the agent what is about to be written.
+func (t *tab) write(ev agent.Event, scratch []byte) ([]byte, error) {
+	t.batch.Begin()
+	var marks []agent.Mark
+	var err error
+	for b := ev.Records; len(b) > 0 && err == nil; {
+		var r journal.Record
+		if r, b, err = journal.Decode(b); err != nil {
+			break
+		}
+		scratch, err = t.frame(t.ws, r.Body, scratch)
+		marks = append(marks, agent.Mark{Seq: r.Seq, End: t.batch.Mark() - t.bias})
+	}
+	if ev.Notice != nil && err == nil {
+		scratch, err = t.frame(t.ws, ev.Notice, scratch)
+	}
+	ferr := t.batch.Flush(stalled, func() error {
+		if err != nil || len(marks) == 0 {
+			return err
+		}
+		t.note(marks)
+		return t.agent.Sending(marks)
+	})
+	return scratch, ferr
+}
+
+// maxSent is how many marks are kept before it is asked which have arrived.
+const maxSent = 2048
+
+func (t *tab) note(marks []agent.Mark) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.sent = append(t.sent, marks...); len(t.sent) > maxSent {
+		t.settle()
+	}
+}
+
+// settle drops the marks that have arrived; mu is held.
+func (t *tab) settle() {
+	n, err := count(t.batch)
+	if err != nil {
+		return
+	}
+	i := 0
+	for i < len(t.sent) && t.sent[i].End <= n.Acked-t.base {
+		t.got = t.sent[i].Seq
+		i++
+	}
+	t.sent = append(t.sent[:0], t.sent[i:]...)
+}
+
+// delivered is the last record that has reached the client. Where the system cannot tell (the connection is closed
+// already, or is not plain TCP), what was written counts.
+func (t *tab) delivered() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, err := count(t.batch); err == nil {
+		t.settle()
+	} else if n := len(t.sent); n > 0 {
+		t.got = t.sent[n-1].Seq
+	}
+	return t.got
+}
+
+// read passes on what the client sends.
+func (t *tab) read() {
+	for {
+		kind, body, err := t.ws.ReadMessage()
+		if err != nil {
+			t.end(websocket.CloseNormalClosure, "")
+			return
+		}
+		if t.text {
+			m, err := wire.ParseDefault(body, kind == websocket.BinaryMessage)
+			if err != nil {
+				t.end(websocket.CloseUnsupportedData, "that was no Jupyter message")
+				return
+			}
+			body = wire.AppendV1(nil, m)
+		}
+		if err := t.agent.Input(body); err != nil {
+			t.fail(err)
+			return
+		}
+	}
+}
+
+// fail ends the tab after the agent or the client could not be reached. A client whose kernel is there may come back; one
+// whose kernel has ended must not try.
+func (t *tab) fail(err error) {
+	if t.done.Load() {
+		return
+	}
+	code, text := websocket.CloseInternalServerErr, "the connection to the kernel broke"
+	if errors.Is(err, agent.ErrEnded) {
+		ctx, cancel := context.WithTimeout(context.Background(), attachLimit)
+		defer cancel()
+		if t.h.cfg.Kernels.Gone(ctx, t.key.kernel) {
+			code, text = websocket.CloseNormalClosure, "the kernel has been shut down"
+		}
+	}
+	t.end(code, text)
+}
+
+// end closes both sides, once, and leaves word of how far the client got.
+func (t *tab) end(code int, text string) {
+	t.once.Do(func() {
+		t.done.Store(true)
+		if t.ping != nil {
+			t.ping.Stop()
+		}
+		if t.agent != nil {
+			_ = t.agent.Delivered(t.delivered())
+			_ = t.agent.Close()
+		}
+		_ = t.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(250*time.Millisecond))
+		_ = t.ws.Close()
+		t.h.tabs.drop(t)
+		close(t.gone)
+	})
+}
