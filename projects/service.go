@@ -67,7 +67,8 @@ func Open(store storage.Backend, o Options) *Service {
 	}
 	s.life, s.stop = context.WithCancelCause(context.Background())
 	for _, prefix := range watched {
-		s.work.Go(func() { s.follow(prefix) })
+		w, err := store.Watch(s.life, prefix) // at once, so that no change from now on is missed
+		s.work.Go(func() { s.follow(prefix, w, err) })
 	}
 	s.work.Go(s.pollGrants)
 	return s
@@ -80,10 +81,14 @@ func (s *Service) Close() error {
 	return nil
 }
 
-// follow tells the grants and the subscribers what changed below prefix, until Close.
-func (s *Service) follow(prefix string) {
-	for s.life.Err() == nil {
-		err := s.followOnce(prefix)
+// follow tells the grants and the subscribers what changed below prefix, until Close. It begins with a watcher, or why
+// there is none yet.
+func (s *Service) follow(prefix string, w storage.Watcher, err error) {
+	for {
+		if err == nil {
+			err = s.listen(w)
+			_ = w.Close()
+		}
 		if s.life.Err() != nil || errors.Is(err, storage.ErrClosed) {
 			return
 		}
@@ -92,22 +97,18 @@ func (s *Service) follow(prefix string) {
 		case <-time.After(time.Second):
 		case <-s.life.Done():
 		}
+		if w, err = s.store.Watch(s.life, prefix); err == nil {
+			s.missed()
+		}
 	}
 }
 
-func (s *Service) followOnce(prefix string) error {
-	w, err := s.store.Watch(s.life, prefix)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = w.Close() }()
-	s.recheckAll()
+func (s *Service) listen(w storage.Watcher) error {
 	for {
 		change, err := w.Next(s.life)
 		switch {
 		case errors.Is(err, storage.ErrMissed):
-			s.recheckAll()
-			s.hub.publish(Change{Kind: Resync})
+			s.missed()
 		case err != nil:
 			return err
 		default:
@@ -117,6 +118,12 @@ func (s *Service) followOnce(prefix string) error {
 			}
 		}
 	}
+}
+
+// missed deals with changes that nobody told of.
+func (s *Service) missed() {
+	s.recheckAll()
+	s.hub.publish(Change{Kind: Resync})
 }
 
 // pollGrants looks at all grants from time to time, because a Watch is only a hint.

@@ -193,9 +193,9 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	h.hook = &closeHook{}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		return &Batch{Conn: hookedTCP{tcp, h.hook}}, rw, nil
+		return newBatch(hookedTCP{tcp, h.hook}), rw, nil
 	}
-	return &Batch{Conn: hookedConn{conn, h.hook}}, rw, nil
+	return newBatch(hookedConn{conn, h.hook}), rw, nil
 }
 
 // closeHook calls a function when its connection is closed, once.
@@ -229,8 +229,7 @@ func (h *closeHook) fire() {
 	}
 }
 
-// hookedTCP is a TCP connection that tells when it is closed. It embeds the real type, whose vectored writes net.Buffers
-// finds.
+// hookedTCP is a TCP connection that tells when it is closed, and still gives its socket to those who ask.
 type hookedTCP struct {
 	*net.TCPConn
 	hook *closeHook
