@@ -181,6 +181,9 @@ func (d *Driver) Inspect(_ context.Context, h scheduling.Handle) (scheduling.Sta
 	if err != nil {
 		return scheduling.Status{}, fmt.Errorf("local: %s: %w", h.ID, scheduling.ErrNotFound)
 	}
+	if spec, err := os.Stat(filepath.Join(st.Dir, agent.SpecFile)); err == nil {
+		info = spec // written once; the folder's own time moves with every file that is made in it
+	}
 	s := scheduling.Status{Phase: scheduling.PhaseRunning, Started: info.ModTime(), Address: "unix:" + filepath.Join(st.Dir, agent.SocketFile)}
 	if alive(st) {
 		return s, nil
