@@ -51,7 +51,6 @@ func findDataDir(path string) (dataDir, error) {
 
 func (d dataDir) database() string  { return filepath.Join(string(d), "hopyard.db") }
 func (d dataDir) projects() string  { return filepath.Join(string(d), "projects") }
-func (d dataDir) run() string       { return filepath.Join(string(d), "run") }
 func (d dataDir) envs() string      { return filepath.Join(string(d), "envs") }
 func (d dataDir) ui() string        { return filepath.Join(string(d), "ui") }
 func (d dataDir) bootstrap() string { return filepath.Join(string(d), "bootstrap", "admin.token") }

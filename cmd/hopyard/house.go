@@ -76,18 +76,19 @@ func (h *house) furnish(ctx context.Context, c Config) {
 	h.lab = &labPages{configured: c, log: h.log, lab: lab.Config{Store: store, Kind: h.kind}}
 	h.api = console.New(console.Config{People: h.site.people, Workloads: h.runs, Version: version, Commit: commit, Log: h.log})
 	h.server = gateway.New(gateway.Config{
-		Doors: []door.Door{h.api.Door(), h.jupyter()}, Auth: auth.New(h.site.people), Console: ui.Handler(),
+		Doors: []door.Door{h.api.Door(), h.jupyterDoor()}, Auth: auth.New(h.site.people), Console: ui.Handler(),
 		Log: h.log, Ready: h.ready, Proxies: c.Proxies,
 	})
 	h.runs.Start()
 	h.kernels.Start(ctx)
 }
 
-// jupyter is the door of JupyterLab, Notebook and all clients of their API.
-func (h *house) jupyter() door.Door {
+// jupyterDoor is the door of JupyterLab, Notebook and all clients of their API.
+func (h *house) jupyterDoor() door.Door {
+	bus := events.NewBus()
 	return jupyter.New(jupyter.Config{
-		Kernels: h.kernels, Events: h.events, Login: auth.ToLogin, Log: h.log,
-		Parts: [][]door.Route{h.lab.Routes(), events.NewHandler(h.events).Routes()},
+		Kernels: h.kernels, Events: bus, Login: auth.ToLogin, Log: h.log,
+		Parts: [][]door.Route{h.lab.late.Routes(), events.NewHandler(bus).Routes()},
 	})
 }
 
