@@ -52,7 +52,7 @@ run: bin/hopyard ## Build, prepare and start on 127.0.0.1:8890 (HOPYARD_DATA, HO
 	@exec bin/hopyard serve --data $(HOPYARD_DATA) --listen $(HOPYARD_LISTEN) --demo
 
 .PHONY: test
-test: test-tools vet lint unit e2e ## Everything that CI runs
+test: test-tools vet lint unit ui-test e2e ## Everything that CI runs
 
 .PHONY: test-tools
 test-tools:
@@ -73,6 +73,18 @@ prepared: bin/hopyard
 unit: prepared ## Unit, conformance and race tests, and the fuzz seeds
 	@export HOPYARD_TEST_PYTHON=$$(bin/hopyard prepare --data $(HOPYARD_TEST_PREPARED) | sed -n 's/^python //p'); \
 	echo go test -race -timeout 20m ./...; go test -race -timeout 20m ./...
+
+.PHONY: ui-test
+ui-test: ui/node_modules/.package-lock.json
+	cd ui && npm --silent test
+
+.PHONY: e2e
+e2e: prepared e2e/node_modules/.package-lock.json ## A real browser and real clients against the binary
+	cd e2e && HOPYARD=$(CURDIR)/bin/hopyard npm --silent test
+
+.PHONY: bench
+bench: prepared ## Measure, beside the peers
+	go run ./bench
 
 .PHONY: lint
 lint: $(LINT) ## Run the linters
