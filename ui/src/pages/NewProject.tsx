@@ -7,6 +7,7 @@ import { Button } from "../parts/Button";
 import { Dialog, DialogFoot } from "../parts/Dialog";
 import { ErrorNote } from "../parts/ErrorNote";
 import { Field } from "../parts/Field";
+import { NameField } from "../parts/NameField";
 import { navigate, to } from "../router";
 import { checkName } from "../text/name";
 
@@ -15,8 +16,7 @@ export function NewProject({ taken, onClose }: { taken: readonly string[]; onClo
   const [name, setName] = useState("");
   const [description, setDescription] = useState("");
   const action = useAction();
-  const check = checkName(name, taken);
-  const wrong = name !== "" && !check.ok;
+  const check = checkName("project", name, taken);
 
   function submit() {
     void action.run(async () => {
@@ -35,9 +35,7 @@ export function NewProject({ taken, onClose }: { taken: readonly string[]; onClo
           if (check.ok) submit();
         }}
       >
-        <Field label="Name" wrong={wrong} hint={wrong ? <Complaint check={check} onTake={setName} /> : "Small letters, digits, - and _. It stays as it is for good."}>
-          {(field) => <input {...field} value={name} onChange={(e) => setName(e.target.value)} data-first autoComplete="off" autoCapitalize="none" spellCheck={false} required />}
-        </Field>
+        <NameField label="Name" hint="Small letters, digits, - and _. It stays as it is for good." value={name} check={check} onChange={setName} />
         <Field label="Description" hint="For the others; may be empty.">
           {(field) => <input {...field} value={description} onChange={(e) => setDescription(e.target.value)} autoComplete="off" />}
         </Field>
@@ -50,20 +48,5 @@ export function NewProject({ taken, onClose }: { taken: readonly string[]; onClo
         </DialogFoot>
       </form>
     </Dialog>
-  );
-}
-
-function Complaint({ check, onTake }: { check: ReturnType<typeof checkName>; onTake: (name: string) => void }) {
-  if (check.ok) return null;
-  const { why, suggestion } = check;
-  return (
-    <>
-      {why}{" "}
-      {suggestion && (
-        <button type="button" className="link" onClick={() => onTake(suggestion)}>
-          Use {suggestion}
-        </button>
-      )}
-    </>
   );
 }

@@ -1,13 +1,15 @@
 import { useRef, useState } from "react";
 import { paths, send } from "../api/client";
-import { invalidate } from "../api/store";
+import { invalidate, useList } from "../api/store";
 import type { LoginLink, Role, User } from "../api/types";
 import { useAction } from "../parts/action";
 import { Button } from "../parts/Button";
 import { Dialog, DialogFoot } from "../parts/Dialog";
 import { ErrorNote } from "../parts/ErrorNote";
 import { Field } from "../parts/Field";
+import { NameField } from "../parts/NameField";
 import { RoleSelect } from "../parts/RoleSelect";
+import { checkName } from "../text/name";
 import { LoginLinkOnce } from "./LoginLinkOnce";
 
 interface Props {
@@ -24,6 +26,8 @@ export function NewUser({ project, onClose }: Props) {
   const [link, setLink] = useState<LoginLink>();
   const made = useRef<User>(undefined); // a second try goes on where the first one stopped
   const action = useAction();
+  const taken = useList<User>(paths.users).data?.map((u) => u.name) ?? [];
+  const check = checkName("user", name, made.current ? [] : taken);
 
   function submit() {
     void action.run(async () => {
@@ -50,12 +54,17 @@ export function NewUser({ project, onClose }: Props) {
         className="form"
         onSubmit={(event) => {
           event.preventDefault();
-          submit();
+          if (check.ok) submit();
         }}
       >
-        <Field label="User name" hint="Small letters and digits; it stays as it is for good.">
-          {(field) => <input {...field} value={name} onChange={(e) => setName(e.target.value)} readOnly={made.current !== undefined} data-first autoComplete="off" autoCapitalize="none" spellCheck={false} required />}
-        </Field>
+        <NameField
+          label="User name"
+          hint="Small letters, digits, - and _. It stays as it is for good."
+          value={name}
+          check={check}
+          onChange={setName}
+          readOnly={made.current !== undefined}
+        />
         <Field label="Full name" hint="As the others know them.">
           {(field) => <input {...field} value={displayName} onChange={(e) => setDisplayName(e.target.value)} autoComplete="off" />}
         </Field>
@@ -63,7 +72,7 @@ export function NewUser({ project, onClose }: Props) {
         <ErrorNote error={action.error} />
         <DialogFoot>
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="main" busy={action.busy} disabled={!name}>
+          <Button type="submit" look="main" busy={action.busy} disabled={!check.ok}>
             Make user
           </Button>
         </DialogFoot>

@@ -60,7 +60,17 @@ function Row({ token, onRevoke }: { token: Token; onRevoke: (token: Token) => vo
       <div className="list-main">
         <div className="list-name">{nameOf(token)}</div>
         <div className="small soft">
-          {token.project ? "this project only" : "all your projects"} · made <Time at={token.created} /> ·{" "}
+          {token.project ? "this project only" : "all your projects"} ·{" "}
+          {token.last_used ? (
+            <>
+              used <Time at={token.last_used} />
+            </>
+          ) : (
+            <>
+              made <Time at={token.created} />
+            </>
+          )}{" "}
+          ·{" "}
           <span className={expired ? "wrong" : undefined}>
             {expired ? "expired" : "expires"} <Time at={token.expires} />
           </span>
