@@ -1,4 +1,4 @@
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { paths, send } from "../api/client";
 import { invalidate, useList } from "../api/store";
 import type { LoginLink, Role, User } from "../api/types";
@@ -24,14 +24,15 @@ export function NewUser({ project, onClose }: Props) {
   const [displayName, setDisplayName] = useState("");
   const [role, setRole] = useState<Role>("data_scientist");
   const [link, setLink] = useState<LoginLink>();
-  const made = useRef<User>(undefined); // a second try goes on where the first one stopped
+  const [made, setMade] = useState(false); // a second try goes on where the first one stopped
   const action = useAction();
   const taken = useList<User>(paths.users).data?.map((u) => u.name) ?? [];
-  const check = checkName("user", name, made.current ? [] : taken);
+  const check = checkName("user", name, made ? [] : taken);
 
   function submit() {
     void action.run(async () => {
-      made.current ??= await send<User>("POST", paths.users, { name, display_name: displayName });
+      if (!made) await send("POST", paths.users, { name, display_name: displayName });
+      setMade(true);
       if (project !== undefined) await send("PUT", paths.member(project, name), { role });
       setLink(await send<LoginLink>("POST", paths.loginLinks(name)));
       invalidate(paths.users, ...(project === undefined ? [] : [paths.members(project), paths.project(project)]));
@@ -63,7 +64,7 @@ export function NewUser({ project, onClose }: Props) {
           value={name}
           check={check}
           onChange={setName}
-          readOnly={made.current !== undefined}
+          readOnly={made}
         />
         <Field label="Full name" hint="As the others know them.">
           {(field) => <input {...field} value={displayName} onChange={(e) => setDisplayName(e.target.value)} autoComplete="off" />}

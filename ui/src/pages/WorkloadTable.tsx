@@ -6,7 +6,7 @@ import { SortIcon } from "../parts/icons";
 import { StateLabel } from "../parts/StateLabel";
 import { Time } from "../parts/Time";
 import { binarySize } from "../text/size";
-import { kindWord, stateWords } from "../text/state";
+import { isolationWords, kindWord, stateWords } from "../text/state";
 import { counted } from "../text/time";
 import { columns, found, sorted, type Column, type Order } from "./workloadOrder";
 
@@ -82,8 +82,7 @@ const Row = memo(function Row({ workload, stoppable, onStop }: RowProps) {
       <td className="cell-name">
         <div className="cell-strong">{workload.name}</div>
         <div className="small soft">
-          {kindWord(workload.kind)}
-          {workload.environment && ` · ${workload.environment}`}
+          {kindWord(workload.kind)} · started <Time at={workload.started} /> · <span title={factsOf(workload)}>{isolationWords(workload.isolation)}</span>
         </div>
       </td>
       <td className="cell-who">
@@ -108,6 +107,13 @@ const Row = memo(function Row({ workload, stoppable, onStop }: RowProps) {
     </tr>
   );
 });
+
+/** What is worth knowing of a workload, but seldom. */
+function factsOf({ isolation, environment, cpu_seconds }: Workload): string {
+  const facts = [`Isolation: ${isolation}`, `Processor time: ${Math.round(cpu_seconds)} s`];
+  if (environment) facts.push(`Environment: ${environment}`);
+  return facts.join("\n");
+}
 
 function Bones() {
   return [2, 3, 1].map((width) => (

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { WorkloadState } from "../api/types";
-import { stateWords } from "./state";
+import { isolationWords, stateWords } from "./state";
 
 it.each<[WorkloadState, string, string, string]>([
   ["starting", "", "waiting", "starting"],
@@ -15,4 +15,10 @@ it.each<[WorkloadState, string, string, string]>([
   ["ended", "dead", "bad", "died"],
 ])("a workload that is %s (%s) means %s and reads %s", (state, activity, tone, word) => {
   expect(stateWords({ state, activity })).toEqual({ tone, word });
+});
+
+it("says in short how far a program is isolated", () => {
+  expect(isolationWords("none: runs as the gateway's own user")).toBe("not isolated");
+  expect(isolationWords("")).toBe("not isolated");
+  expect(isolationWords("sandbox: own user, no network")).toBe("isolated: sandbox");
 });

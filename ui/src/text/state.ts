@@ -53,3 +53,9 @@ const kinds: Record<string, string> = { kernel: "Kernel", terminal: "Terminal" }
 export function kindWord(kind: string): string {
   return kinds[kind] ?? kind.charAt(0).toUpperCase() + kind.slice(1);
 }
+
+/** How far a program is kept from others, in short. The gateway's own sentence begins with the level: "none: …". */
+export function isolationWords(isolation: string): string {
+  const level = isolation.split(":", 1)[0];
+  return !level || level === "none" ? "not isolated" : `isolated: ${level}`;
+}
