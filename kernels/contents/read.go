@@ -131,7 +131,9 @@ func readSmall(f *os.File, item *Item, want Want) error {
 	if err := settle(item, want.Format, want.Format != Base64 && utf8.Valid(b)); err != nil {
 		return err
 	}
-	item.Hash = sum(b)
+	if want.Hash {
+		item.Hash = sum(b)
+	}
 	out := bytes.NewBuffer(make([]byte, 0, len(b)+len(b)/3+64))
 	write := writeText
 	if item.Format == Base64 {
@@ -144,13 +146,19 @@ func readSmall(f *os.File, item *Item, want Want) error {
 
 func readLarge(f *os.File, item *Item, want Want) error {
 	h, u := sha256.New(), &utf8Check{valid: true}
-	if _, err := io.Copy(io.MultiWriter(h, u), f); err != nil {
+	look := io.Writer(u)
+	if want.Hash {
+		look = io.MultiWriter(h, u)
+	}
+	if _, err := io.CopyBuffer(look, struct{ io.Reader }{f}, make([]byte, 256<<10)); err != nil {
 		return err
 	}
 	if err := settle(item, want.Format, want.Format != Base64 && u.done()); err != nil {
 		return err
 	}
-	item.Hash = hex.EncodeToString(h.Sum(nil))
+	if want.Hash {
+		item.Hash = hex.EncodeToString(h.Sum(nil))
+	}
 	item.Content = &Content{file: f, to: writeText}
 	if item.Format == Base64 {
 		item.Content.to = writeBase64
