@@ -130,11 +130,10 @@ func (s *Storage) write(ops []storage.Op) {
 	s.rev++
 	for _, op := range ops {
 		i, there := slices.BinarySearch(s.keys, op.Key)
-		switch {
-		case op.Kind == storage.OpDelete:
+		if op.Kind == storage.OpDelete {
 			delete(s.records, op.Key)
 			s.keys = slices.Delete(s.keys, i, i+1)
-		default:
+		} else {
 			if !there {
 				s.keys = slices.Insert(s.keys, i, op.Key)
 			}

@@ -105,7 +105,7 @@ func open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
 		return nil, errors.Join(err, w.close())
 	}
 	readers.SetMaxOpenConns(maxReaders)
-	readers.SetMaxIdleConns(maxReaders / 2)
+	readers.SetMaxIdleConns(maxReaders)
 	readers.SetConnMaxIdleTime(time.Minute)
 	db := &DB{log: log, readers: readers, read: newStatements(readers), writer: w}
 	db.close = sync.OnceValue(db.shut)

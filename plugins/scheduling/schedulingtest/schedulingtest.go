@@ -188,7 +188,7 @@ func (h *host) eventually(what string, ok func() bool) {
 func (h *host) processes(files ...string) (alive []string) {
 	h.t.Helper()
 	for _, file := range files {
-		for _, pid := range strings.Fields(h.read(file)) {
+		for pid := range strings.FieldsSeq(h.read(file)) {
 			stat, err := os.ReadFile(fmt.Sprintf("/proc/%s/stat", pid))
 			if err != nil {
 				continue
