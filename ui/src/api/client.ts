@@ -3,7 +3,7 @@
 import type { Page } from "./types";
 
 const base = "/api/v1";
-const pageSize = 500;
+const pageSize = 1000; // the most that the gateway gives
 
 /** An answer that is not a success, in words for the person who reads it. */
 export class ApiError extends Error {
