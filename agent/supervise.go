@@ -87,7 +87,7 @@ func (a *Agent) supervise() Exit {
 			out.answer(nil)
 			return Exit{Ended: time.Now(), ExitCode: out.code, Reason: out.how}
 		case out.restart:
-			a.again(out.how)
+			a.again("")
 			out.answer(nil) // the model says restarting; the new program comes up meanwhile
 		case a.spec.Workload.Restarts == 0 && out.fate == nil:
 			return Exit{Ended: time.Now(), ExitCode: out.code, Reason: out.how}

@@ -76,7 +76,7 @@ type tab struct {
 	key   tabKey
 	ws    *websocket.Conn
 	batch *door.Batch
-	agent *agent.Conn
+	agent *agent.Conn // set under mu; constant from then on
 	frame framing
 	text  bool // the client speaks the framing without subprotocol
 
@@ -180,9 +180,16 @@ func (t *tab) attach(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done.Load() { // replaced meanwhile, by a client in a hurry
+		return errors.Join(errReplaced, conn.Close())
+	}
 	t.agent, t.got = conn, conn.Welcome.Next-1
 	return nil
 }
+
+var errReplaced = errors.New("jupyter: the session has connected again")
 
 // count asks the system how far the connection's bytes have got.
 func count(b *door.Batch) (n tcpstat.Count, err error) {
@@ -199,6 +206,8 @@ func (t *tab) keepAlive() {
 	alive := func() { _ = t.ws.SetReadDeadline(time.Now().Add(silence)) }
 	alive()
 	t.ws.SetPongHandler(func(string) error { alive(); return nil })
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.ping = time.AfterFunc(pingEvery, func() {
 		if t.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) == nil && !t.done.Load() {
 			t.ping.Reset(pingEvery)
@@ -339,13 +348,16 @@ func (t *tab) fail(err error) {
 // end closes both sides, once, and leaves word of how far the client got.
 func (t *tab) end(code int, text string) {
 	t.once.Do(func() {
+		t.mu.Lock()
 		t.done.Store(true)
-		if t.ping != nil {
-			t.ping.Stop()
+		conn, ping := t.agent, t.ping
+		t.mu.Unlock()
+		if ping != nil {
+			ping.Stop()
 		}
-		if t.agent != nil {
-			_ = t.agent.Delivered(t.delivered())
-			_ = t.agent.Close()
+		if conn != nil {
+			_ = conn.Delivered(t.delivered())
+			_ = conn.Close()
 		}
 		_ = t.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(250*time.Millisecond))
 		_ = t.ws.Close()
