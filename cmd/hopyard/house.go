@@ -17,10 +17,12 @@ import (
 	"github.com/hopyard/hopyard/gateway/door"
 	"github.com/hopyard/hopyard/gateway/jupyter"
 	"github.com/hopyard/hopyard/gateway/jupyter/events"
+	"github.com/hopyard/hopyard/gateway/jupyter/files"
 	"github.com/hopyard/hopyard/gateway/jupyter/lab"
 	"github.com/hopyard/hopyard/internal/local"
 	"github.com/hopyard/hopyard/kernels"
 	"github.com/hopyard/hopyard/kernels/contents"
+	"github.com/hopyard/hopyard/kernels/contents/nbconvert"
 	"github.com/hopyard/hopyard/plugins/storage"
 	"github.com/hopyard/hopyard/projects"
 	"github.com/hopyard/hopyard/ui"
@@ -35,7 +37,6 @@ type house struct {
 	runs    *workloads.Manager
 	kernels *kernels.Manager
 	files   *contents.Store
-	events  *events.Bus
 	envs    *envs.Resolver
 	lab     *labPages
 	api     *console.API
@@ -68,7 +69,6 @@ func (h *house) furnish(ctx context.Context, c Config) {
 	store := h.site.db.Storage()
 	h.envs = newResolver(c, h.log)
 	h.files = contents.New(h.dir.files, store, h.log)
-	h.events = events.NewBus()
 	h.kernels = kernels.New(kernels.Config{
 		Workloads: h.runs, Storage: store, Env: resolver{h.envs}, SpecDirs: c.Kernelspecs,
 		Root: h.dir.files, Home: h.dir.home, Log: h.log,
@@ -86,9 +86,13 @@ func (h *house) furnish(ctx context.Context, c Config) {
 // jupyterDoor is the door of JupyterLab, Notebook and all clients of their API.
 func (h *house) jupyterDoor() door.Door {
 	bus := events.NewBus()
+	store := files.NewHandler(files.Config{
+		Store: h.files, Converter: nbconvert.New(resolver{h.envs}, nbconvert.Local),
+		Records: h.site.db.Storage(), Events: bus, Log: h.log,
+	})
 	return jupyter.New(jupyter.Config{
 		Kernels: h.kernels, Events: bus, Login: auth.ToLogin, Log: h.log,
-		Parts: [][]door.Route{h.lab.late.Routes(), events.NewHandler(bus).Routes()},
+		Parts: [][]door.Route{h.lab.late.Routes(), store.Routes(), events.NewHandler(bus).Routes()},
 	})
 }
 
