@@ -42,7 +42,7 @@ var leaseCases = []testCase{
 	})},
 	{"extended lease holds for longer", on(func(t *testing.T, q handle) {
 		q.enqueue(job("1"))
-		c := q.one("1", 2*time.Second)
+		c := q.one("1", time.Minute)
 		longer, err := q.Extend(t.Context(), c, lasting)
 		q.must("Extend(1)", err)
 		if longer.Until.Sub(c.Until) < lasting/2 || longer.Token == "" || longer.Job.ID != "1" || longer.Attempt != 1 {

@@ -14,6 +14,7 @@ import (
 const (
 	patience = 20 * time.Second       // for what must happen in the end
 	lasting  = time.Hour              // a lease that outlives its case
+	soon     = 5 * time.Second        // what should take a second, on a machine that is busy
 	brief    = 100 * time.Millisecond // a lease or delay that is waited for
 )
 

@@ -11,8 +11,10 @@ import (
 	"github.com/hopyard/hopyard/plugins/storage"
 )
 
-// patience is how long the suite waits for what must happen in the end.
-const patience = 20 * time.Second
+const (
+	patience = 20 * time.Second // for what must happen in the end
+	soon     = 5 * time.Second  // for what should take a second, on a machine that is busy
+)
 
 // World is one empty store of the backend under test.
 type World struct {
