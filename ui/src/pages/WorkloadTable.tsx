@@ -1,4 +1,4 @@
-import { memo, useState } from "react";
+import { memo, useDeferredValue, useMemo, useState } from "react";
 import type { Workload } from "../api/types";
 import { Button } from "../parts/Button";
 import { Empty } from "../parts/Empty";
@@ -24,7 +24,8 @@ const step = 200; // rows drawn at once: ten thousand stay smooth
 export function WorkloadTable({ workloads, search, mayStop, onStop }: Props) {
   const [order, setOrder] = useState<Order>({ column: "name", down: false });
   const [drawn, setDrawn] = useState(step);
-  const rows = workloads && sorted(found(workloads, search), order);
+  const wanted = useDeferredValue(search); // typing does not wait for a long list
+  const rows = useMemo(() => workloads && sorted(found(workloads, wanted), order), [workloads, wanted, order]);
 
   if (rows?.length === 0) return <Empty title="Nothing found">Nothing that runs here has “{search.trim()}” in its name, person or state.</Empty>;
   return (

@@ -38,7 +38,7 @@ export function found(workloads: Workload[], search: string): Workload[] {
 /** In order, with what has ended last; equal rows keep the order of their ids, so that nothing jumps. */
 export function sorted(workloads: Workload[], { column, down }: Order): Workload[] {
   const direction = down ? -1 : 1;
-  return workloads.toSorted((a, b) => over(a) - over(b) || direction * compare(a, b, column) || words.compare(a.id, b.id));
+  return workloads.toSorted((a, b) => over(a) - over(b) || direction * compare(a, b, column) || (a.id < b.id ? -1 : 1));
 }
 
 function over(workload: Workload): number {
