@@ -196,10 +196,11 @@ func (a *Agent) setState(change func(*State)) {
 	a.changed = make(chan struct{})
 }
 
-func (a *Agent) stateChanged() <-chan struct{} {
+// stateAndChange is the state with what is closed when it has changed since.
+func (a *Agent) stateAndChange() (State, <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.changed
+	return a.state, a.changed
 }
 
 func (a *Agent) connected(delta int) {

@@ -244,13 +244,14 @@ func (t *attachment) watch() {
 	go func() {
 		t.end(t.receive())
 	}()
-	if t.writeJSON(frameWelcome, Welcome{Version: protocolVersion, State: t.a.State()}) != nil {
+	t.a.measure()
+	state, changed := t.a.stateAndChange()
+	if t.writeJSON(frameWelcome, Welcome{Version: protocolVersion, State: state}) != nil {
 		return
 	}
 	tick := time.NewTicker(usageEvery)
 	defer tick.Stop()
 	for {
-		changed := t.a.stateChanged()
 		select {
 		case <-changed:
 		case <-tick.C:
@@ -260,8 +261,8 @@ func (t *attachment) watch() {
 		case <-t.ctx.Done():
 			return
 		}
-		st := t.a.State()
-		if t.writeJSON(frameState, st) != nil || st.Phase == Ended {
+		state, changed = t.a.stateAndChange()
+		if t.writeJSON(frameState, state) != nil || state.Phase == Ended {
 			return
 		}
 	}
