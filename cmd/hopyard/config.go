@@ -122,6 +122,11 @@ func (c *Config) Validate() error {
 	if strings.ContainsRune(c.Python, '/') && !filepath.IsAbs(c.Python) {
 		wrong("python", "%q is neither a name on PATH nor an absolute path", c.Python)
 	}
+	for _, dir := range c.Kernelspecs {
+		if !filepath.IsAbs(dir) {
+			wrong("kernelspecs", "%q is not an absolute path", dir)
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -18,12 +18,12 @@ func TestDefaultConfigurationIsValid(t *testing.T) {
 
 func TestValidateNamesEveryMistakeAtOnce(t *testing.T) {
 	t.Parallel()
-	c := Config{Listen: "8890", Operators: "metrics", PublicURL: "http://here", LogLevel: "loud", Python: "bin/python"}
+	c := Config{Listen: "8890", Operators: "metrics", PublicURL: "http://here", LogLevel: "loud", Python: "bin/python", Kernelspecs: []string{"specs"}}
 	err := c.Validate()
 	if err == nil {
 		t.Fatal("Validate = nil, want mistakes")
 	}
-	for _, name := range []string{"data:", "listen:", "public_url:", "operators:", "log_level:", "python:"} {
+	for _, name := range []string{"data:", "listen:", "public_url:", "operators:", "log_level:", "python:", "kernelspecs:"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("Validate does not name %s in %q", name, err)
 		}
