@@ -20,6 +20,7 @@ import (
 type figures struct {
 	started time.Time
 	byClass [6]atomic.Int64 // answers by the first digit of their status
+	now     atomic.Int64    // requests under way, open websockets among them
 }
 
 func newFigures() *figures { return &figures{started: time.Now()} }
@@ -27,6 +28,8 @@ func newFigures() *figures { return &figures{started: time.Now()} }
 // count counts the answers of next. A request that becomes a websocket counts as 1xx.
 func (f *figures) count(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		f.now.Add(1)
+		defer f.now.Add(-1)
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(seen, req)
 		if class := seen.status / 100; class < len(f.byClass) {
@@ -95,6 +98,7 @@ func (s *Server) showMetrics(w http.ResponseWriter, _ *http.Request) {
 		}
 		fmt.Fprintf(&b, "hopyard_http_requests_total{class=\"%dxx\"} %d\n", class, s.figures.byClass[class].Load())
 	}
+	gauge(&b, "hopyard_http_requests_in_flight", float64(s.figures.now.Load()))
 	gauge(&b, "hopyard_websockets_open", float64(s.sockets.Count()))
 	gauge(&b, "process_start_time_seconds", float64(s.figures.started.Unix()))
 	gauge(&b, "process_resident_memory_bytes", residentBytes())
