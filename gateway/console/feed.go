@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -95,8 +96,6 @@ func (f *feed) since(number uint64) (changes []change, last uint64, ok bool) {
 			changes = append(changes, fresh[i])
 		}
 	}
-	for i, j := 0, len(changes)-1; i < j; i, j = i+1, j-1 {
-		changes[i], changes[j] = changes[j], changes[i]
-	}
+	slices.Reverse(changes)
 	return changes, f.last, true
 }
