@@ -18,6 +18,7 @@ import (
 type Conn struct {
 	conn    *net.UnixConn
 	r       *bufio.Reader
+	board   *board // nil for a watcher
 	Welcome Welcome
 
 	wmu sync.Mutex // serialises writes
@@ -56,25 +57,19 @@ func Dial(ctx context.Context, path string, hello Hello, socket syscall.RawConn)
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		_ = nc.Close()
+		_ = c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
 func (c *Conn) handshake(hello Hello, socket syscall.RawConn) error {
-	hello.Version, hello.Socket = protocolVersion, socket != nil
+	hello.Version = protocolVersion
 	b, err := json.Marshal(hello)
 	if err != nil {
 		return err
 	}
-	frame := appendFrame(nil, frameHello, b)
-	if socket == nil {
-		_, err = c.conn.Write(frame)
-	} else {
-		err = sendWithSocket(c.conn, frame, socket)
-	}
-	if err != nil {
+	if err := c.greet(appendFrame(nil, frameHello, b), hello.Watch, socket); err != nil {
 		return fmt.Errorf("agent: hello: %w", err)
 	}
 	typ, payload, _, err := readFrame(c.r, nil)
@@ -87,12 +82,27 @@ func (c *Conn) handshake(hello Hello, socket syscall.RawConn) error {
 	return json.Unmarshal(payload, &c.Welcome)
 }
 
-func sendWithSocket(conn *net.UnixConn, frame []byte, socket syscall.RawConn) error {
-	var werr error
-	err := socket.Control(func(fd uintptr) {
-		_, _, werr = conn.WriteMsgUnix(frame, syscall.UnixRights(int(fd)), nil)
-	})
-	return errors.Join(err, werr)
+// greet sends the Hello, for a client together with its board and, if there is one, its socket.
+func (c *Conn) greet(frame []byte, watch bool, socket syscall.RawConn) error {
+	if watch {
+		_, err := c.conn.Write(frame)
+		return err
+	}
+	board, file, err := newBoard()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	c.board = board
+	send := func(fds ...int) error {
+		_, _, err := c.conn.WriteMsgUnix(frame, syscall.UnixRights(fds...), nil)
+		return err
+	}
+	if socket == nil {
+		return send(int(file.Fd()))
+	}
+	cerr := socket.Control(func(fd uintptr) { err = send(int(file.Fd()), int(fd)) })
+	return errors.Join(err, cerr)
 }
 
 // Next waits for what the agent tells next. It takes its buffer from buf when the first byte of a frame has come, so that a
@@ -160,10 +170,9 @@ func (c *Conn) answer(payload []byte) {
 // Input sends a client's bytes to the program.
 func (c *Conn) Input(body []byte) error { return c.write(frameInput, body) }
 
-// Sending tells that the records of the marks are about to be written to the client and all before have been.
-func (c *Conn) Sending(marks []Mark) error {
-	return c.write(frameSending, appendMarks(make([]byte, 0, 16*len(marks)), marks))
-}
+// Sending notes that the records of the marks, at most MaxMarks, are about to be written to the client and all before have
+// been. The agent reads the note if this process is killed.
+func (c *Conn) Sending(marks []Mark) { c.board.post(marks) }
 
 // Delivered is the last word on how far the client has got.
 func (c *Conn) Delivered(seq uint64) error {
@@ -244,4 +253,9 @@ func (c *Conn) write(typ frameType, payload []byte) error {
 }
 
 // Close ends the attachment.
-func (c *Conn) Close() error { return c.conn.Close() }
+func (c *Conn) Close() error {
+	if c.board != nil {
+		c.board.close()
+	}
+	return c.conn.Close()
+}

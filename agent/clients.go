@@ -87,51 +87,48 @@ func (c *clients) leave(key string, got uint64) {
 
 // progress is what an attachment knows of how far its client has got.
 type progress struct {
-	mu      sync.Mutex
-	got     uint64 // certainly
-	pending []Mark // what the gateway was about to write when it last spoke
-	final   bool   // the gateway has said the last word
-}
+	board *board // what the gateway is about to write
 
-// sending notes that the gateway begins to write marks, and thereby that it has written all before.
-func (p *progress) sending(marks []Mark) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.settle(^uint64(0))
-	p.pending = marks
+	mu    sync.Mutex // guards below
+	got   uint64     // certainly
+	final bool       // the gateway has said the last word
 }
 
 // delivered notes the gateway's own last word.
 func (p *progress) delivered(seq uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.got, p.pending, p.final = max(p.got, seq), nil, true
+	p.got, p.final = max(p.got, seq), true
 }
 
-// settle counts the pending marks up to that many written bytes as delivered.
-func (p *progress) settle(written uint64) {
-	for _, m := range p.pending {
-		if m.End > written {
+func (p *progress) isFinal() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.final
+}
+
+// conclude says how far the client has got after the gateway has gone. If it left no last word, all that it had posted
+// before its last note has been written; of the records in the note, the client's socket, where we hold it too, knows how many
+// bytes the system has taken: those reach the client. Without a socket the last write counts as not made, so that output
+// may come twice but is never lost.
+func (p *progress) conclude(w *witness) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.final {
+		return p.got
+	}
+	marks := p.board.posted()
+	if len(marks) == 0 {
+		return p.got
+	}
+	p.got = max(p.got, marks[0].Seq-1)
+	written, ok := w.written()
+	for _, m := range marks {
+		if !ok || m.End > written {
 			break
 		}
 		p.got = max(p.got, m.Seq)
 	}
-	p.pending = nil
-}
-
-// conclude says how far the client has got after the gateway has gone without a last word. The client's socket, where we
-// hold it too, knows how many bytes of the last write the system has taken: those reach the client. Without it the last
-// write counts as not made, so that output may come twice but is never lost.
-func (p *progress) conclude(w *witness) uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.final || len(p.pending) == 0 {
-		return p.got
-	}
-	if written, ok := w.written(); ok {
-		p.settle(written)
-	}
-	p.pending = nil
 	return p.got
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 )
 
@@ -14,9 +13,8 @@ type frameType byte
 
 const (
 	// client → agent
-	frameHello     frameType = iota + 1 // JSON Hello; may carry the client's TCP socket as ancillary data
+	frameHello     frameType = iota + 1 // JSON Hello; carries a board and perhaps the client's TCP socket as ancillary data
 	frameInput                          // bytes for the bridge
-	frameSending                        // Marks: about to be written to the client
 	frameDelivered                      // u64: everything up to this record has reached the client
 	frameCall                           // u32 id, JSON call
 	// agent → client
@@ -47,8 +45,6 @@ type Hello struct {
 	From uint64 `json:"from,omitempty"`
 	// Last, when set, lets a client that is not known begin that many records before the end.
 	Last uint64 `json:"last,omitempty"`
-	// Socket says that the client's own TCP socket comes with this frame.
-	Socket bool `json:"socket,omitempty"`
 }
 
 // Welcome answers a Hello.
@@ -58,10 +54,6 @@ type Welcome struct {
 	Resumed bool   `json:"resumed"` // the client was known
 	State   State  `json:"state"`
 }
-
-// Mark says that the record Seq is complete for the client when End bytes have been written to its connection, counted
-// from the attachment on.
-type Mark struct{ Seq, End uint64 }
 
 // call is a request to the agent.
 type call struct {
@@ -125,23 +117,4 @@ func readInto(r io.Reader, buf []byte, n int) ([]byte, error) {
 		}
 	}
 	return buf, nil
-}
-
-func appendMarks(dst []byte, marks []Mark) []byte {
-	for _, m := range marks {
-		dst = binary.LittleEndian.AppendUint64(dst, m.Seq)
-		dst = binary.LittleEndian.AppendUint64(dst, m.End)
-	}
-	return dst
-}
-
-func parseMarks(b []byte, into []Mark) ([]Mark, error) {
-	if len(b)%16 != 0 {
-		return nil, fmt.Errorf("agent: %d bytes of marks", len(b))
-	}
-	into = into[:0]
-	for ; len(b) > 0; b = b[16:] {
-		into = append(into, Mark{Seq: binary.LittleEndian.Uint64(b), End: binary.LittleEndian.Uint64(b[8:])})
-	}
-	return into, nil
 }

@@ -50,12 +50,18 @@ func (a *Agent) serve(ln *net.UnixListener) {
 // attach serves one connection to its end.
 func (a *Agent) attach(conn *net.UnixConn) {
 	defer conn.Close()
-	hello, socket, err := readHello(conn)
+	hello, files, err := readHello(conn)
 	if err != nil {
 		return
 	}
 	ctx, end := context.WithCancelCause(a.ctx)
-	t := &attachment{a: a, conn: conn, hello: hello, ctx: ctx, end: end, settled: make(chan struct{}), witness: newWitness(socket)}
+	t := &attachment{a: a, conn: conn, hello: hello, ctx: ctx, end: end, settled: make(chan struct{})}
+	if err := t.take(files); err != nil {
+		a.log.Warn("attachment refused", "error", err)
+		t.witness.release(false)
+		end(err)
+		return
+	}
 	defer end(nil)
 	context.AfterFunc(ctx, func() { _ = conn.Close() })
 	if hello.Watch {
@@ -65,16 +71,33 @@ func (a *Agent) attach(conn *net.UnixConn) {
 	t.follow()
 }
 
-// readHello reads the first frame together with the socket that may come with it.
-func readHello(conn *net.UnixConn) (Hello, *os.File, error) {
+// take takes over what came with a Hello: for a client its board, and perhaps its socket.
+func (t *attachment) take(files []*os.File) error {
+	if len(files) > 1 {
+		t.witness = newWitness(files[1])
+	}
+	if len(files) == 0 {
+		if !t.hello.Watch {
+			return errors.New("agent: a client without a board")
+		}
+		return nil
+	}
+	defer files[0].Close()
+	var err error
+	t.progress.board, err = openBoard(files[0])
+	return err
+}
+
+// readHello reads the first frame together with the files that come with it.
+func readHello(conn *net.UnixConn) (Hello, []*os.File, error) {
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	defer conn.SetReadDeadline(time.Time{})
-	buf, oob := make([]byte, 4<<10), make([]byte, syscall.CmsgSpace(4))
+	buf, oob := make([]byte, 4<<10), make([]byte, syscall.CmsgSpace(2*4))
 	n, oobn, _, _, err := conn.ReadMsgUnix(buf, oob)
 	if err != nil {
 		return Hello{}, nil, err
 	}
-	socket := receivedFile(oob[:oobn])
+	files := receivedFiles(oob[:oobn])
 	var h Hello
 	size := 0
 	if n >= frameHead {
@@ -82,26 +105,31 @@ func readHello(conn *net.UnixConn) (Hello, *os.File, error) {
 	}
 	// A gateway sends its Hello with one write and waits for the answer, so it is here whole and alone.
 	if n < frameHead || frameType(buf[4]) != frameHello || size != n-frameHead || json.Unmarshal(buf[frameHead:n], &h) != nil {
-		if socket != nil {
-			_ = socket.Close()
+		for _, f := range files {
+			_ = f.Close()
 		}
 		return Hello{}, nil, errors.New("agent: that was no hello")
 	}
-	return h, socket, nil
+	return h, files, nil
 }
 
-func receivedFile(oob []byte) *os.File {
+func receivedFiles(oob []byte) []*os.File {
 	msgs, err := syscall.ParseSocketControlMessage(oob)
 	if err != nil {
 		return nil
 	}
+	var files []*os.File
 	for _, m := range msgs {
-		if fds, err := syscall.ParseUnixRights(&m); err == nil && len(fds) > 0 {
-			_ = syscall.SetNonblock(fds[0], true) // so that deadlines work
-			return os.NewFile(uintptr(fds[0]), "client")
+		fds, err := syscall.ParseUnixRights(&m)
+		if err != nil {
+			continue
+		}
+		for _, fd := range fds {
+			_ = syscall.SetNonblock(fd, true) // so that deadlines work
+			files = append(files, os.NewFile(uintptr(fd), "client"))
 		}
 	}
-	return nil
+	return files
 }
 
 // follow sends a client the records that are meant for it, and takes its input.
@@ -121,13 +149,8 @@ func (t *attachment) follow() {
 	died := !t.progress.isFinal()
 	t.a.clients.leave(t.hello.Client, t.progress.conclude(t.witness))
 	close(t.settled)
+	t.progress.board.close()
 	t.witness.release(died)
-}
-
-func (p *progress) isFinal() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.final
 }
 
 // sendBytes is how much of the journal goes into one frame.
@@ -191,12 +214,6 @@ func (t *attachment) handle(typ frameType, payload []byte) error {
 	switch typ {
 	case frameInput:
 		return t.a.input(t.ctx, t.hello.Client, payload)
-	case frameSending:
-		marks, err := parseMarks(payload, nil)
-		if err != nil {
-			return err
-		}
-		t.progress.sending(marks)
 	case frameDelivered:
 		if len(payload) != 8 {
 			return fmt.Errorf("agent: delivered of %d bytes", len(payload))

@@ -241,30 +241,40 @@ func (t *tab) pump() {
 	}
 }
 
-// write sends one event's records with one system call, after telling the agent what is about to be written.
+// write sends what an event holds.
 func (t *tab) write(ev agent.Event, scratch []byte) ([]byte, error) {
-	t.batch.Begin()
-	var marks []agent.Mark
 	var err error
 	for b := ev.Records; len(b) > 0 && err == nil; {
-		var r journal.Record
-		if r, b, err = journal.Decode(b); err != nil {
-			break
-		}
-		scratch, err = t.frame(t.ws, r.Body, scratch)
-		marks = append(marks, agent.Mark{Seq: r.Seq, End: t.batch.Mark() - t.bias})
+		b, scratch, err = t.writeSome(b, scratch)
 	}
 	if ev.Notice != nil && err == nil {
 		scratch, err = t.frame(t.ws, ev.Notice, scratch)
 	}
-	ferr := t.batch.Flush(stalled, func() error {
-		if err != nil || len(marks) == 0 {
-			return err
+	return scratch, err
+}
+
+// writeSome sends as many records as can be noted at once, with one system call, and returns the rest. What is about to be
+// written is noted first, where the agent finds it if this process is killed.
+func (t *tab) writeSome(b, scratch []byte) (rest, grown []byte, err error) {
+	var marks [agent.MaxMarks]agent.Mark
+	n := 0
+	t.batch.Begin()
+	for len(b) > 0 && n < len(marks) && err == nil {
+		var r journal.Record
+		if r, b, err = journal.Decode(b); err == nil {
+			scratch, err = t.frame(t.ws, r.Body, scratch)
+			marks[n] = agent.Mark{Seq: r.Seq, End: t.batch.Mark() - t.bias}
+			n++
 		}
-		t.note(marks)
-		return t.agent.Sending(marks)
+	}
+	ferr := t.batch.Flush(stalled, func() error {
+		if err == nil {
+			t.note(marks[:n])
+			t.agent.Sending(marks[:n])
+		}
+		return err
 	})
-	return scratch, ferr
+	return b, scratch, ferr
 }
 
 // maxSent is how many marks are kept before it is asked which have arrived.
