@@ -98,6 +98,8 @@ func TestEventsTellWhatOneMaySee(t *testing.T) {
 	s.runs.add(workloads.Info{ID: "k1", Project: "demo"})
 	change(t, sam, "workloads", "demo", "k1", "")
 	change(t, admin, "workloads", "demo", "k1", "")
+	s.call(t, "sam", "PATCH", "/users/sam", `{"display_name":"Sam"}`, 200, nil)
+	change(t, eve, "users", "", "sam", "k1") // everything before it has been dealt with
 
 	// Eve learns of the project when she becomes a member, and of her own end there, and of nothing before and after.
 	s.call(t, "olga", "PUT", "/projects/demo/members/eve", `{"role":"data_scientist"}`, 200, nil)
