@@ -283,9 +283,9 @@ func (m *Manager) tell(w *workload) {
 	}
 }
 
-// Close lets go of the workloads, which live on, and waits for what the Manager itself had started.
+// Close lets go of the workloads, which live on, waits for what the Manager itself had started, and closes the driver.
 func (m *Manager) Close() error {
 	m.cancel()
 	m.wg.Wait()
-	return nil
+	return m.cfg.Driver.Close()
 }

@@ -78,6 +78,9 @@ func (d *Driver) Launch(ctx context.Context, w scheduling.Workload) (scheduling.
 	if w.ID == "" || strings.ContainsAny(w.ID, "/\x00") || strings.HasPrefix(w.ID, ".") {
 		return scheduling.Handle{}, fmt.Errorf("local: %q cannot name a workload", w.ID)
 	}
+	if err := os.MkdirAll(d.cfg.Run, 0o700); err != nil { // another driver on it may have closed
+		return scheduling.Handle{}, fmt.Errorf("local: %w", err)
+	}
 	dir := filepath.Join(d.cfg.Run, w.ID)
 	if err := os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
 		return d.existing(w.ID, dir)
@@ -301,5 +304,8 @@ func (d *Driver) Logs(_ context.Context, h scheduling.Handle, limit int) ([]byte
 	return out, nil
 }
 
-// Close implements scheduling.Driver; workloads live on.
-func (d *Driver) Close() error { return nil }
+// Close implements scheduling.Driver; workloads live on. A run folder without workloads goes: nothing is left behind.
+func (d *Driver) Close() error {
+	_ = os.Remove(d.cfg.Run) // fails where there is something in it
+	return nil
+}
