@@ -171,9 +171,9 @@ func TestFilesGiveTheFormatAskedFor(t *testing.T) {
 func TestLargeFilesAreStreamed(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
-	long := strings.Repeat("äöü 123\n", 3<<20)
+	long := strings.Repeat(strings.Repeat("äöü 123 ", 1000)+"\n", 1<<20/600)
 	w.file("big.txt", long)
-	w.file("big.bin", long[:20<<20]+"\xff")
+	w.file("big.bin", long[:16<<20]+"\xff")
 	item, got := w.get("big.txt", contents.Want{Content: true})
 	var decoded string
 	if err := json.Unmarshal([]byte(got), &decoded); err != nil || decoded != long || item.Format != contents.Text {
@@ -181,7 +181,7 @@ func TestLargeFilesAreStreamed(t *testing.T) {
 	}
 	item, got = w.get("big.bin", contents.Want{Content: true})
 	b, err := base64.StdEncoding.DecodeString(strings.Trim(got, `"`))
-	if err != nil || string(b) != long[:20<<20]+"\xff" || item.Format != contents.Base64 {
+	if err != nil || string(b) != long[:16<<20]+"\xff" || item.Format != contents.Base64 {
 		t.Errorf("a large binary came back as %s, %d bytes, %v", item.Format, len(b), err)
 	}
 }

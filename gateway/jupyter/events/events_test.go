@@ -66,6 +66,7 @@ func TestPostedEventsAreCheckedAndHeard(t *testing.T) {
 	t.Parallel()
 	base := serve(t, events.NewBus())
 	ws := listen(t, base)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	const id = `"schema_id":"https://events.jupyter.org/jupyter_server/contents_service/v1"`
 	for body, want := range map[string]int{
 		``:                           400,
@@ -84,7 +85,7 @@ func TestPostedEventsAreCheckedAndHeard(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := client.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
