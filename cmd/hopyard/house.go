@@ -19,6 +19,7 @@ import (
 	"github.com/hopyard/hopyard/gateway/jupyter/events"
 	"github.com/hopyard/hopyard/gateway/jupyter/files"
 	"github.com/hopyard/hopyard/gateway/jupyter/lab"
+	"github.com/hopyard/hopyard/gateway/jupyter/spec"
 	"github.com/hopyard/hopyard/internal/local"
 	"github.com/hopyard/hopyard/kernels"
 	"github.com/hopyard/hopyard/kernels/contents"
@@ -92,7 +93,7 @@ func (h *house) jupyterDoor() door.Door {
 	})
 	return jupyter.New(jupyter.Config{
 		Kernels: h.kernels, Events: bus, Login: auth.ToLogin, Log: h.log,
-		Parts: [][]door.Route{h.lab.late.Routes(), store.Routes(), events.NewHandler(bus).Routes()},
+		Parts: [][]door.Route{h.lab.late.Routes(), store.Routes(), events.NewHandler(bus).Routes(), new(spec.Handler).Routes()},
 	})
 }
 
