@@ -6,6 +6,8 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/hopyard/hopyard/internal/wheels"
@@ -24,15 +26,19 @@ type lock struct {
 	pins    []wheels.Wheel
 }
 
-func lockOf(version string) (lock, error) {
-	return readLock("py"+strings.ReplaceAll(version, ".", ""), version)
+func (d *Driver) lockOf(version string) (lock, error) {
+	return d.readLock("py"+strings.ReplaceAll(version, ".", ""), version)
 }
 
 // installer is pip itself, so that neither the host's pip nor ensurepip, which Debian packs apart, decides what comes out.
-func installer() (lock, error) { return readLock("installer", "") }
+func (d *Driver) installer() (lock, error) { return d.readLock("installer", "") }
 
-func readLock(name, version string) (lock, error) {
-	text, err := lockFiles.ReadFile("lock/" + name + ".txt")
+func (d *Driver) readLock(name, version string) (lock, error) {
+	locks := d.locks
+	if locks == nil {
+		locks = lockFiles
+	}
+	text, err := fs.ReadFile(locks, "lock/"+name+".txt")
 	if err != nil {
 		return lock{}, fmt.Errorf("lock of Python %s: %w", version, err)
 	}
@@ -41,6 +47,11 @@ func readLock(name, version string) (lock, error) {
 		return lock{}, fmt.Errorf("lock %s: %w", name, err)
 	}
 	return lock{version: version, text: text, pins: pins}, nil
+}
+
+// names says whether the lock has a package.
+func (l lock) names(name string) bool {
+	return slices.ContainsFunc(l.pins, func(w wheels.Wheel) bool { return w.Name == name })
 }
 
 // build names the environment that comes of this lock and of the Python that was asked for.

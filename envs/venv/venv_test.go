@@ -14,13 +14,11 @@ import (
 	"github.com/hopyard/hopyard/internal/problem"
 )
 
-// The one real build of this package: the wheels come from the user's cache when they are there.
-func TestBuildMakesAnEnvironmentThatRunsKernelsOnce(t *testing.T) {
+// A real build, of one small package; its wheel comes from the user's cache when it is there.
+func TestBuildMakesTheEnvironmentOnce(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("downloads wheels; -short was given")
-	}
-	d := &venv.Driver{Dir: filepath.Join(t.TempDir(), "envs")}
+	d := &venv.Driver{Dir: filepath.Join(t.TempDir(), "envs"), Python: "python3"}
+	d.Only(t, "packaging")
 	if env, ok := d.Find(); ok {
 		t.Fatalf("Find in an empty folder = %v, want nothing", env)
 	}
@@ -53,7 +51,9 @@ func TestBuildMakesAnEnvironmentThatRunsKernelsOnce(t *testing.T) {
 	if n := strings.Count(strings.Join(lines, "\n"), "making a virtual environment"); n != 1 {
 		t.Errorf("two concurrent builds made %d environments, want 1; progress was %q", n, lines)
 	}
-	checkPackages(t, env.Python)
+	if out, err := exec.CommandContext(t.Context(), env.Python, "-I", "-c", "import packaging").CombinedOutput(); err != nil {
+		t.Errorf("the environment lacks its package: %v\n%s", err, out)
+	}
 }
 
 // halfBuilt leaves what a killed build leaves: a folder with the right name and no marker.
@@ -73,8 +73,13 @@ func halfBuilt(t *testing.T, d *venv.Driver) string {
 	return left
 }
 
-func checkPackages(t *testing.T, python string) {
-	t.Helper()
+// `make unit` builds the whole environment once for all tests and names its interpreter.
+func TestWholeEnvironmentHasWhatNotebooksNeed(t *testing.T) {
+	t.Parallel()
+	python := os.Getenv("HOPYARD_TEST_PYTHON")
+	if python == "" {
+		t.Skip("HOPYARD_TEST_PYTHON names no interpreter of a prepared environment")
+	}
 	out, err := exec.CommandContext(t.Context(), python, "-I", "-c", `
 import json, ipykernel, ipywidgets, matplotlib, numpy, pandas, psutil, nbconvert, sys
 print(json.dumps({"ipykernel": ipykernel.__version__, "inside": sys.prefix != sys.base_prefix}))`).CombinedOutput()
