@@ -75,6 +75,9 @@ func addressOf(proxies []netip.Prefix) echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
+// Handler is everything that the public reaches, without a listener. Websockets opened through it outlive Shutdown.
+func (s *Server) Handler() http.Handler { return s.http.Handler }
+
 // Serve answers requests from l, and closes it, until Shutdown; then it returns nil.
 func (s *Server) Serve(l net.Listener) error {
 	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -377,7 +377,7 @@ func TestDescriptionHasWhatItRefersTo(t *testing.T) {
 
 func resolves(doc map[string]any, ref string) bool {
 	var at any = doc
-	for _, name := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+	for name := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
 		m, ok := at.(map[string]any)
 		if !ok {
 			return false

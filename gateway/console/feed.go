@@ -88,12 +88,12 @@ func (f *feed) since(number uint64) (changes []change, last uint64, ok bool) {
 	}
 	fresh := f.kept[len(f.kept)-int(f.last-number):]
 	seen := map[change]bool{}
-	for i := len(fresh) - 1; i >= 0; i-- {
-		thing := fresh[i]
+	for _, c := range slices.Backward(fresh) {
+		thing := c
 		thing.id = 0
 		if !seen[thing] {
 			seen[thing] = true
-			changes = append(changes, fresh[i])
+			changes = append(changes, c)
 		}
 	}
 	slices.Reverse(changes)
