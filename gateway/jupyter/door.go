@@ -13,6 +13,7 @@ import (
 	"github.com/hopyard/hopyard/gateway/door"
 	"github.com/hopyard/hopyard/gateway/jupyter/events"
 	"github.com/hopyard/hopyard/gateway/jupyter/shape"
+	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/kernels"
 	"github.com/hopyard/hopyard/projects"
 	"github.com/labstack/echo/v4"
@@ -51,7 +52,10 @@ func New(cfg Config) door.Door {
 	for _, part := range cfg.Parts {
 		routes = append(routes, part...)
 	}
-	return door.Door{Name: "jupyter", Base: Base, Routes: routes, Error: shape.Error, Login: cfg.Login}
+	return door.Door{
+		Name: "jupyter", Base: Base, Routes: routes, Error: shape.Error, Login: cfg.Login,
+		Foreign: problem.NotFound, // as Jupyter answers pages of other origins
+	}
 }
 
 // who is on whose behalf a request acts.

@@ -80,7 +80,7 @@ const bundleIsPublic = "published open-source files, nobody's data"
 // one without files: only calling them needs a Handler made by New.
 func (h *Handler) Routes() []door.Route {
 	page := func(path string, handle echo.HandlerFunc) door.Route {
-		return door.Route{Method: http.MethodGet, Path: path, Resource: projects.ResServer, Action: projects.ActRead, Handle: handle}
+		return door.Route{Method: http.MethodGet, Path: path, Page: true, Resource: projects.ResServer, Action: projects.ActRead, Handle: handle}
 	}
 	static := func(path, folder string) door.Route {
 		return door.Route{Method: http.MethodGet, Path: path + "/*", Public: bundleIsPublic, Handle: h.static(path+"/", folder)}
