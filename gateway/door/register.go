@@ -157,7 +157,7 @@ func (r *Registrar) fail(c echo.Context, d *Door, err error) error {
 	if problem.Is(err, problem.Unauthenticated) {
 		c.Response().Header().Set("WWW-Authenticate", `Bearer realm="hopyard"`)
 	}
-	return d.Error(c, err, id)
+	return d.Error(c, explain(err), id)
 }
 
 // isFault reports whether err is ours, rather than something about the request.
