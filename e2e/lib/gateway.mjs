@@ -1,0 +1,87 @@
+// A gateway of its own for a test: the real binary on a free port of 127.0.0.1 and an empty data directory.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const top = resolve(import.meta.dirname, '../..');
+const binary = process.env.HOPYARD || join(top, 'bin/hopyard');
+
+// All tests share one kernel environment and one copy of Lab's pages; the first start makes them where they are missing.
+const prepared = process.env.HOPYARD_TEST_PREPARED ||
+  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hopyard/prepared');
+const readyWithin = 300_000;
+
+export class Gateway {
+  #data;
+  #child;
+  #log = [];
+
+  // start makes a data directory and serves it. The project "demo" is there.
+  static async start() {
+    const gateway = new Gateway();
+    gateway.#data = await mkdtemp(join(tmpdir(), 'hopyard-e2e-'));
+    await writeFile(join(gateway.#data, 'config.yaml'), `prepared: ${JSON.stringify(prepared)}\n`);
+    await gateway.serve();
+    gateway.token = (await readFile(join(gateway.#data, 'bootstrap/admin.token'), 'utf8')).trim();
+    return gateway;
+  }
+
+  // serve starts the gateway (again) and waits until it says that it is ready. From the second start on it takes the port that it
+  // had: browsers must find it where it was.
+  async serve() {
+    const listen = this.url ? new URL(this.url).host : '127.0.0.1:0';
+    const args = ['serve', '--data', this.#data, '--listen', listen, '--demo', '--config', join(this.#data, 'config.yaml')];
+    this.#child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    createInterface(this.#child.stderr).on('line', line => this.#log.push(line));
+    const lines = createInterface(this.#child.stdout);
+    const said = new Promise((said, failed) => {
+      lines.on('line', line => {
+        const [word, address] = line.split(' ');
+        if (word === 'ready') this.url = address.replace(/\/$/, '');
+        if (word === 'login') said(address);
+      });
+      this.#child.once('exit', code => failed(new Error(`hopyard serve ended with ${code}:\n${this.log}`)));
+      setTimeout(() => failed(new Error(`hopyard serve is not ready:\n${this.log}`)), readyWithin).unref();
+    });
+    this.login = await said;
+  }
+
+  get pid() { return this.#child.pid; }
+  get data() { return this.#data; }
+  get jupyter() { return this.url + '/p/demo/jupyter'; }
+  get log() { return this.#log.join('\n'); }
+
+  // kill ends the gateway as a power cut would.
+  async kill() {
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await gone;
+  }
+
+  // ask calls the console's API as the admin.
+  async ask(method, path, body) {
+    const answer = await fetch(this.url + path, {
+      method,
+      headers: { Authorization: `Bearer ${this.token}`, 'Content-Type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return text ? JSON.parse(text) : undefined;
+  }
+
+  // close ends the gateway and all that runs in it, and removes the data.
+  async close() {
+    const stop = spawn(binary, ['stop', '--data', this.#data], { stdio: 'ignore' });
+    await once(stop, 'exit');
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const gone = once(this.#child, 'exit');
+      this.#child.kill('SIGTERM');
+      await gone;
+    }
+    await rm(this.#data, { recursive: true, force: true });
+  }
+}
