@@ -48,9 +48,8 @@ type Manager struct {
 	driver    string        // its name; set before recovered is closed
 
 	mu    sync.Mutex // guards below
-	live  map[string]*workload
-	subs  map[chan Change]struct{}
-	ended bool
+	live map[string]*workload
+	subs map[chan Change]struct{}
 }
 
 // New makes a Manager. Call Start next, and Close in the end.

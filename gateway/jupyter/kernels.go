@@ -102,8 +102,7 @@ func (h *Handler) spec(c echo.Context) error {
 
 func (h *Handler) specFile(c echo.Context) error {
 	f, err := h.cfg.Kernels.Resource(c.Request().Context(), who(c).Project, c.Param("name"), c.Param("file"))
-	var unknown *kernels.UnknownSpecError
-	if errors.As(err, &unknown) {
+	if _, ok := errors.AsType[*kernels.UnknownSpecError](err); ok {
 		return problem.New(problem.NotFound, "Kernel spec %s not found", c.Param("name"))
 	}
 	if err != nil {
@@ -148,8 +147,7 @@ func (h *Handler) startKernel(c echo.Context) error {
 		// The one variable of a gateway client that we heed: identity, image and the rest come from the login.
 		WorkDir: body.Env["KERNEL_WORKING_DIR"],
 	})
-	var unknown *kernels.UnknownSpecError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*kernels.UnknownSpecError](err); ok {
 		return problem.New(problem.Internal, "%s", unknown.Error()) // 500: so does jupyter_server
 	}
 	if err != nil {

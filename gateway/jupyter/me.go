@@ -67,7 +67,7 @@ func jupyterResource(name string) projects.Resource {
 
 func initials(name string) string {
 	var out []rune
-	for _, word := range strings.Fields(name) {
+	for word := range strings.FieldsSeq(name) {
 		if r := []rune(word)[0]; len(out) < 2 {
 			out = append(out, unicode.ToUpper(r))
 		}

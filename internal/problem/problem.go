@@ -59,8 +59,7 @@ func (p *Problem) Unwrap() error { return p.Err }
 
 // CodeOf gives the code of the first Problem in err's chain, Internal where there is none.
 func CodeOf(err error) Code {
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p.Code
 	}
 	return Internal

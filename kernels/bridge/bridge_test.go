@@ -190,7 +190,7 @@ func stdout(msgs []message) string {
 	var s strings.Builder
 	for _, m := range msgs {
 		if m.typ == "stream" {
-			s.WriteString(fmt.Sprint(m.content["text"]))
+			fmt.Fprint(&s, m.content["text"])
 		}
 	}
 	return s.String()

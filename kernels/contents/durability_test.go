@@ -139,8 +139,10 @@ func (endless) Read(p []byte) (int, error) {
 }
 
 func chunk(t testing.TB, user string, n int, content string) contents.Upload {
-	return contents.Upload{User: user, Type: contents.File, Format: contents.Base64, Chunk: n,
-		Content: value(t, base64.StdEncoding.EncodeToString([]byte(content)))}
+	return contents.Upload{
+		User: user, Type: contents.File, Format: contents.Base64, Chunk: n,
+		Content: value(t, base64.StdEncoding.EncodeToString([]byte(content))),
+	}
 }
 
 func TestChunksBecomeOneFileAtTheEnd(t *testing.T) {

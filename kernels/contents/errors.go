@@ -24,7 +24,7 @@ func explain(p string, err error) error {
 	var errno syscall.Errno
 	var asked *problem.Problem
 	var pathErr *fs.PathError
-	var isPath = errors.As(err, &pathErr)
+	isPath := errors.As(err, &pathErr)
 	switch {
 	case err == nil, errors.As(err, &asked):
 		return err

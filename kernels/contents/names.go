@@ -60,8 +60,8 @@ var copySuffix = regexp.MustCompile(`-Copy\d*\.`)
 // the last one.
 func numbered(name, insert string) func(i int) string {
 	base, ext := name, ""
-	if strings.HasSuffix(name, ".ipynb") {
-		base, ext = strings.TrimSuffix(name, ".ipynb"), ".ipynb"
+	if before, ok := strings.CutSuffix(name, ".ipynb"); ok {
+		base, ext = before, ".ipynb"
 	} else if i := strings.IndexByte(name, '.'); i >= 0 {
 		base, ext = name[:i], name[i:]
 	}

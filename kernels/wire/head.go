@@ -150,11 +150,10 @@ func (s *scanner) take(c byte) bool {
 
 // str consumes a string and returns it with its quotes, nil if there is none.
 func (s *scanner) str() []byte {
-	start := s.i
 	if !s.take('"') {
 		return nil
 	}
-	start = s.i - 1
+	start := s.i - 1
 	for s.i < len(s.b) {
 		switch s.b[s.i] {
 		case '\\':

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
-	for _, s := range strings.Split(string(stacks), "\n\n") {
+	for s := range strings.SplitSeq(string(stacks), "\n\n") {
 		if strings.Contains(s, "zmq4.") || strings.Contains(s, "zmq.(*Channel)") {
 			fmt.Printf("goroutine left behind:\n%s\n", s)
 			code = 1

@@ -145,7 +145,7 @@ func TestModelsHaveAllTheirKeys(t *testing.T) {
 	when := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`)
 	for _, path := range []string{"", "?content=0", "/d?1234567", "/d/a.txt", "/d/a.txt?content=0", "/d/a.txt?content=0&hash=1"} {
 		m := w.want(200, "GET", "/api/contents"+path, "").json(t)
-		for _, key := range strings.Fields("name path type writable created last_modified mimetype content format size hash hash_algorithm") {
+		for key := range strings.FieldsSeq("name path type writable created last_modified mimetype content format size hash hash_algorithm") {
 			if _, ok := m[key]; !ok {
 				t.Errorf("GET %s has no %s", path, key)
 			}
@@ -419,7 +419,7 @@ func TestWhatIsDoneIsHeard(t *testing.T) {
 			t.Fatal(err)
 		}
 		var e struct {
-			Action, Path, Source_path, Schema_id string //nolint:revive,staticcheck // the names of the wire
+			Action, Path, Source_path, Schema_id string // the names of the wire
 		}
 		if err := json.Unmarshal(frame, &e); err != nil || e.Action+" "+e.Path+" "+e.Source_path != want || e.Schema_id != events.ContentsService {
 			t.Errorf("heard %s, want %s", frame, want)
@@ -459,7 +459,7 @@ func TestATwoHundredMegabyteUploadIsStreamed(t *testing.T) {
 	if resp.StatusCode != http.StatusCreated || err != nil || info.Size() != size {
 		t.Errorf("PUT = %d, file %v, %v", resp.StatusCode, info, err)
 	}
-	a, err := w.client.Get(w.url + "/files/big.bin") //nolint:noctx // a test
+	a, err := w.client.Get(w.url + "/files/big.bin")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,9 +39,7 @@ func parseOverrides(site []byte) (overrides, error) {
 		if all[plugin] == nil {
 			all[plugin] = map[string]json.RawMessage{}
 		}
-		for key, value := range values {
-			all[plugin][key] = value
-		}
+		maps.Copy(all[plugin], values)
 	}
 	return all, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -90,9 +91,7 @@ var (
 func (h *Handler) show(c echo.Context, p page, extra map[string]any) error {
 	p.BaseURL = base(c)
 	config := h.config(p)
-	for key, value := range extra {
-		config[key] = value
-	}
+	maps.Copy(config, extra)
 	p.ScriptURL = config["fullStaticUrl"].(string) + "/" + h.tree.LabScript
 	if p.notebook != "" {
 		p.ScriptURL = config["fullStaticUrl"].(string) + "/" + h.tree.NotebookScript

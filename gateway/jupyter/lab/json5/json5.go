@@ -292,7 +292,7 @@ func (p *parser) number() error {
 		p.take("+")
 	}
 	if p.take("Infinity") || p.take("NaN") {
-		return errors.New("Infinity and NaN cannot be kept as a setting")
+		return errors.New("Infinity and NaN cannot be kept as a setting") //nolint:staticcheck // so they are called
 	}
 	var text string
 	var err error

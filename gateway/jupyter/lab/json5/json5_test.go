@@ -42,8 +42,7 @@ func TestToJSONRefusesWhatIsNotJSON5(t *testing.T) {
 		"1_000", "0b1", strings.Repeat("1", 500), strings.Repeat("[", 5000),
 	} {
 		got, err := json5.ToJSON(text)
-		var syntax *json5.SyntaxError
-		if !errors.As(err, &syntax) {
+		if _, ok := errors.AsType[*json5.SyntaxError](err); !ok {
 			t.Errorf("ToJSON(%.40q) = %.40s, %v; want a syntax error", text, got, err)
 		}
 	}
