@@ -49,12 +49,15 @@ func homes() door.Door {
 		"":               to("/projects/{project}"),
 		"/jupyter":       to("/p/{project}/jupyter/lab"),
 		"/jupyter/login": to("/p/{project}/jupyter/lab"),
-		// JupyterLab's menu knows no other way out than this one.
-		"/jupyter/logout": to("/logout"),
 	} {
 		d.Routes = append(d.Routes, door.Route{
 			Method: http.MethodGet, Path: path, Handle: handle, Page: true, Resource: projects.ResServer, Action: projects.ActRead,
 		})
 	}
+	d.Routes = append(d.Routes, door.Route{
+		Method: http.MethodGet, Path: "/jupyter/logout", // the only way out that JupyterLab's menu knows
+		Handle: func(c echo.Context) error { return c.Redirect(http.StatusFound, "/logout") },
+		Public: "leads to the page that asks",
+	})
 	return d
 }

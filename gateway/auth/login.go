@@ -66,14 +66,15 @@ func ToLogin(c echo.Context) error {
 func Error(c echo.Context, err error, id string) error {
 	status, message := http.StatusInternalServerError, "Something went wrong here. The log has it under "+id+"."
 	if p := problemOf(err); p != nil {
-		status, message = statuses[p.Code], sentence(p.Message)
+		status, message = door.StatusOf(p.Code), sentence(p.Message)
 	}
 	return show(c, status, "message.html", page{Title: http.StatusText(status), Message: message})
 }
 
 func (g *Gate) showLogin(c echo.Context) error {
 	next := door.LocalPath(c.QueryParam("next"))
-	if _, err := g.Identify(c, ""); err == nil {
+	// Somebody who came with the token of one project must still be able to log in as themselves.
+	if who, err := g.Identify(c, ""); err == nil && who.Limit == "" {
 		return c.Redirect(http.StatusSeeOther, next)
 	}
 	return show(c, http.StatusOK, "login.html", page{Title: "Log in", Next: next})
@@ -88,7 +89,7 @@ func (g *Gate) logIn(c echo.Context) error {
 	user, next := strings.TrimSpace(req.PostForm.Get("user")), door.LocalPath(req.PostForm.Get("next"))
 	login, err := g.people.LogIn(req.Context(), user, req.PostForm.Get("password"), c.RealIP())
 	if p := problemOf(err); p != nil {
-		return show(c, statuses[p.Code], "login.html", page{Title: "Log in", Message: sentence(p.Message), User: user, Next: next})
+		return show(c, door.StatusOf(p.Code), "login.html", page{Title: "Log in", Message: sentence(p.Message), User: user, Next: next})
 	}
 	if err != nil {
 		return err

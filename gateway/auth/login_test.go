@@ -43,6 +43,13 @@ func TestPasswordLogsInAndLeadsBack(t *testing.T) {
 	w.get(t, "/p/demo/who", cookie).want(t, http.StatusUnauthorized, "")
 }
 
+func TestTokenOfAProjectDoesNotKeepItsOwnerFromLoggingIn(t *testing.T) {
+	t.Parallel()
+	w := serve(t)
+	w.get(t, "/login", "Cookie: "+auth.Cookie+"="+w.token(t, "sam", "demo")).want(t, http.StatusOK, "<form")
+	w.get(t, "/login", "Cookie: "+auth.Cookie+"="+w.token(t, "sam", "")).wantTo(t, http.StatusSeeOther, "/")
+}
+
 func TestNextStaysOnThisSite(t *testing.T) {
 	t.Parallel()
 	w := serve(t)

@@ -11,22 +11,6 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// statuses maps the codes of problems to those of HTTP.
-var statuses = map[problem.Code]int{
-	problem.Invalid:         http.StatusBadRequest,
-	problem.Unauthenticated: http.StatusUnauthorized,
-	problem.Denied:          http.StatusForbidden,
-	problem.NotFound:        http.StatusNotFound,
-	problem.Conflict:        http.StatusConflict,
-	problem.Gone:            http.StatusGone,
-	problem.TooLarge:        http.StatusRequestEntityTooLarge,
-	problem.TooMany:         http.StatusTooManyRequests,
-	problem.NoSpace:         http.StatusInsufficientStorage,
-	problem.Unsupported:     http.StatusNotImplemented,
-	problem.Unavailable:     http.StatusServiceUnavailable,
-	problem.Internal:        http.StatusInternalServerError,
-}
-
 // problemOf finds what a person may read of err, or nothing.
 func problemOf(err error) *problem.Problem {
 	if p, ok := errors.AsType[*problem.Problem](err); ok {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hopyard/hopyard/gateway/door"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/projects"
 	"github.com/labstack/echo/v4"
@@ -18,22 +19,6 @@ import (
 
 // maxBody is the largest request body in bytes.
 const maxBody = 1 << 20
-
-// statuses maps the codes of problems to those of HTTP.
-var statuses = map[problem.Code]int{
-	problem.Invalid:         http.StatusBadRequest,
-	problem.Unauthenticated: http.StatusUnauthorized,
-	problem.Denied:          http.StatusForbidden,
-	problem.NotFound:        http.StatusNotFound,
-	problem.Conflict:        http.StatusConflict,
-	problem.Gone:            http.StatusGone,
-	problem.TooLarge:        http.StatusRequestEntityTooLarge,
-	problem.TooMany:         http.StatusTooManyRequests,
-	problem.NoSpace:         http.StatusInsufficientStorage,
-	problem.Unsupported:     http.StatusNotImplemented,
-	problem.Unavailable:     http.StatusServiceUnavailable,
-	problem.Internal:        http.StatusInternalServerError,
-}
 
 // errorView is every error of the API.
 type errorView struct {
@@ -51,7 +36,7 @@ func Error(c echo.Context, err error, id string) error {
 	v.Error.Message = "something went wrong here; the log has it under " + id
 	status := http.StatusInternalServerError
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
-		v.Error.Code, v.Error.Message, status = p.Code, p.Message, statuses[p.Code]
+		v.Error.Code, v.Error.Message, status = p.Code, p.Message, door.StatusOf(p.Code)
 	} else if he, ok := errors.AsType[*echo.HTTPError](err); ok && he.Code < http.StatusInternalServerError {
 		v.Error.Code, v.Error.Message, status = problem.Invalid, http.StatusText(he.Code), he.Code
 	}
