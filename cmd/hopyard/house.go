@@ -75,7 +75,7 @@ func (h *house) furnish(ctx context.Context, c Config) {
 		Root: h.dir.files, Home: h.dir.home, Log: h.log,
 	})
 	h.lab = &labPages{configured: c, log: h.log, lab: lab.Config{Store: store, Kind: h.kind}}
-	h.api = console.New(console.Config{People: h.site.people, Workloads: h.runs, Version: version, Commit: commit, Log: h.log})
+	h.api = console.New(console.Config{People: h.site.people, Workloads: h.runs, Discard: h.discard, Version: version, Commit: commit, Log: h.log})
 	h.server = gateway.New(gateway.Config{
 		Doors: []door.Door{h.api.Door(), h.jupyterDoor()}, Auth: auth.New(h.site.people), Console: ui.Handler(),
 		Log: h.log, Ready: h.ready, Proxies: c.Proxies,

@@ -18,7 +18,7 @@ const Base = "/api/v1"
 
 // Workloads is what the console needs of all that runs. It is safe for concurrent use.
 type Workloads interface {
-	// List returns the workloads of a project.
+	// List returns the workloads of a project, of all projects if it is empty.
 	List(ctx context.Context, project string) ([]workloads.Info, error)
 	// Get returns one of them, or a problem.NotFound.
 	Get(ctx context.Context, project, id string) (workloads.Info, error)
@@ -32,15 +32,18 @@ type Workloads interface {
 type Config struct {
 	People    *projects.Service
 	Workloads Workloads
-	Version   string
-	Commit    string
-	Log       *slog.Logger
+	// Discard removes what a deleted project leaves besides its records; nil means nothing.
+	Discard func(ctx context.Context, project string) error
+	Version string
+	Commit  string
+	Log     *slog.Logger
 }
 
 // API answers /api/v1. It is safe for concurrent use.
 type API struct {
 	people  *projects.Service
 	runs    Workloads
+	discard func(ctx context.Context, project string) error
 	version versionView
 	log     *slog.Logger
 	feed    *feed
@@ -52,8 +55,11 @@ type API struct {
 func New(c Config) *API {
 	ctx, stop := context.WithCancel(context.Background())
 	a := &API{
-		people: c.People, runs: c.Workloads, version: versionView{c.Version, c.Commit}, log: c.Log,
+		people: c.People, runs: c.Workloads, discard: c.Discard, version: versionView{c.Version, c.Commit}, log: c.Log,
 		feed: newFeed(), stop: stop,
+	}
+	if a.discard == nil {
+		a.discard = func(context.Context, string) error { return nil }
 	}
 	people, runs := a.people.Changes(ctx), a.runs.Subscribe(ctx)
 	a.work.Go(func() { a.feed.follow(ctx, people, runs) })

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -150,6 +151,9 @@ func (a *API) deleteProject(c echo.Context) error {
 	if err := a.people.DeleteProject(ctx, auth.By(c), project); err != nil {
 		return err
 	}
+	if err := a.discard(ctx, project); err != nil {
+		return fmt.Errorf("project %s is gone, but not all of its data: %w", project, err)
+	}
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -185,7 +189,11 @@ func (a *API) removeMember(c echo.Context) error {
 	if user != who.User && !projects.May(who.Role, projects.ResMembers, projects.ActWrite) {
 		return problem.New(problem.Denied, "only a data owner may remove somebody else")
 	}
-	if err := a.people.RemoveMember(c.Request().Context(), auth.By(c), c.Param("project"), user); err != nil {
+	ctx, project := c.Request().Context(), c.Param("project")
+	if err := a.people.RemoveMember(ctx, auth.By(c), project, user); err != nil {
+		return err
+	}
+	if err := a.stopAllOf(ctx, project, user, who.User); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

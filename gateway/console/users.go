@@ -133,7 +133,11 @@ func (a *API) updateUser(c echo.Context) error {
 }
 
 func (a *API) deleteUser(c echo.Context) error {
-	if err := a.people.DeleteUser(c.Request().Context(), auth.By(c), c.Param("user")); err != nil {
+	ctx, user := c.Request().Context(), c.Param("user")
+	if err := a.people.DeleteUser(ctx, auth.By(c), user); err != nil {
+		return err
+	}
+	if err := a.stopAllOf(ctx, "", user, door.CallerOf(c).User); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

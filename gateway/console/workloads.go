@@ -1,6 +1,8 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"net/http"
 
 	"github.com/hopyard/hopyard/gateway/door"
@@ -47,4 +49,22 @@ func (a *API) stopWorkload(c echo.Context) error {
 		return c.NoContent(http.StatusNoContent)
 	}
 	return c.NoContent(http.StatusAccepted)
+}
+
+// stopAllOf ends what somebody runs in a project, or everywhere where project is empty, once they have no place there.
+func (a *API) stopAllOf(ctx context.Context, project, owner, by string) error {
+	infos, err := a.runs.List(ctx, project)
+	if err != nil {
+		return err
+	}
+	var errs error
+	for _, w := range infos {
+		if w.Owner != owner {
+			continue
+		}
+		if err := a.runs.Stop(ctx, w.Project, w.ID, by); err != nil && !problem.Is(err, problem.NotFound) {
+			errs = errors.Join(errs, err)
+		}
+	}
+	return errs
 }
