@@ -14,6 +14,8 @@ import (
 //	hopyard.db            users, projects, tokens, audit, workloads
 //	bootstrap/admin.token the first token, mode 0600
 //	projects/<p>/files    what people see in JupyterLab
+//	projects/<p>/home     a home folder for each member, for what their programs keep
+//	removed/              the files of deleted projects
 //	run/<workload>/       one folder of mode 0700 for each running program: its agent's socket and journal
 //	envs/                 kernel environments
 //	ui/                   the unpacked Lab and Notebook pages

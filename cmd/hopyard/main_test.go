@@ -59,7 +59,7 @@ type served struct {
 func start(t *testing.T, dir string, args ...string) *served {
 	t.Helper()
 	g := &served{t: t, dir: dir, log: &bytes.Buffer{}}
-	g.cmd = hopyard(t, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--offline", "--demo", "--python", "python3"}, args...)...)
+	g.cmd = hopyard(t, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--offline", "--demo"}, args...)...)
 	g.cmd.Stderr = g.log
 	out, err := g.cmd.StdoutPipe()
 	if err != nil {
@@ -98,7 +98,17 @@ func (g *served) end(signal os.Signal) int {
 // get asks with a token and gives the status and the body.
 func (g *served) get(path, token string) (int, string) {
 	g.t.Helper()
-	req, err := http.NewRequestWithContext(g.t.Context(), http.MethodGet, g.url+path, nil)
+	return g.ask(http.MethodGet, path, token)
+}
+
+func (g *served) post(path, token string) (int, string) {
+	g.t.Helper()
+	return g.ask(http.MethodPost, path, token)
+}
+
+func (g *served) ask(method, path, token string) (int, string) {
+	g.t.Helper()
+	req, err := http.NewRequestWithContext(g.t.Context(), method, g.url+path, nil)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -265,6 +275,47 @@ func TestStopSucceedsWhenNothingRuns(t *testing.T) {
 	if out, err := hopyard(t, "stop", "--data", t.TempDir()).CombinedOutput(); err == nil || !strings.Contains(string(out), "not a data directory") {
 		t.Errorf("stop in an empty folder = %v: %s, want a sentence", err, out)
 	}
+}
+
+func TestStopEndsKernelsAlsoWithoutAGateway(t *testing.T) {
+	t.Parallel()
+	config := preparedConfig(t)
+	for _, running := range []bool{true, false} {
+		g := start(t, t.TempDir(), "--config", config)
+		token := adminToken(t, g.dir)
+		if status, body := g.post("/p/demo/jupyter/api/kernels", token); status != http.StatusCreated {
+			t.Fatalf("start a kernel = %d %s", status, body)
+		}
+		if !running {
+			g.end(syscall.SIGKILL)
+		}
+		if out, err := hopyard(t, "stop", "--data", g.dir).CombinedOutput(); err != nil || !strings.Contains(string(out), "stopping kernel") {
+			t.Fatalf("stop = %v: %s", err, out)
+		}
+		if left, _ := filepath.Glob(filepath.Join(g.dir, "run", "*")); len(left) != 0 {
+			t.Errorf("stop with a gateway %v left %v", running, left)
+		}
+		if !running {
+			g = start(t, g.dir, "--config", config)
+		}
+		if _, body := g.get("/p/demo/jupyter/api/kernels", token); strings.TrimSpace(body) != "[]" {
+			t.Errorf("kernels after stop with a gateway %v = %s, want none", running, body)
+		}
+	}
+}
+
+// preparedConfig is a configuration file that names what `make unit` has prepared for all tests.
+func preparedConfig(t *testing.T) string {
+	t.Helper()
+	prepared := os.Getenv("HOPYARD_TEST_PREPARED")
+	if prepared == "" {
+		t.Skip("HOPYARD_TEST_PREPARED names no prepared environment")
+	}
+	file := filepath.Join(t.TempDir(), "hopyard.yaml")
+	if err := os.WriteFile(file, []byte("prepared: "+prepared+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func TestConfigurationMistakesAreToldTogether(t *testing.T) {
