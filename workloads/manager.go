@@ -47,7 +47,7 @@ type Manager struct {
 	recovered chan struct{} // closed when all that was stored has been found again
 	driver    string        // its name; set before recovered is closed
 
-	mu    sync.Mutex // guards below
+	mu   sync.Mutex // guards below
 	live map[string]*workload
 	subs map[chan Change]struct{}
 }
