@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -133,7 +134,9 @@ func (m *Manager) Sessions(ctx context.Context, who Who) ([]BoundSession, error)
 		}
 	}
 	m.mu.Unlock()
-	slices.SortFunc(out, func(a, b BoundSession) int { return strings.Compare(a.Path+"\x00"+a.ID, b.Path+"\x00"+b.ID) })
+	slices.SortFunc(out, func(a, b BoundSession) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.ID, b.ID))
+	})
 	return out, nil
 }
 
@@ -164,12 +167,11 @@ type SessionRequest struct {
 // CreateSession binds a document to a kernel, which it starts where none is named. If the user has a session for the path
 // already, that one is returned, whatever kernel was asked for.
 func (m *Manager) CreateSession(ctx context.Context, who Who, req SessionRequest) (BoundSession, error) {
-	all, err := m.Sessions(ctx, who)
-	if err != nil {
+	if err := m.ready(ctx); err != nil {
 		return BoundSession{}, err
 	}
-	if i := slices.IndexFunc(all, func(s BoundSession) bool { return s.Path == req.Path }); i >= 0 {
-		return all[i], nil
+	if s, found, err := m.sessionOf(ctx, who, req.Path); found || err != nil {
+		return s, err
 	}
 	k, err := m.kernelFor(ctx, who, req)
 	if err != nil {
@@ -180,6 +182,28 @@ func (m *Manager) CreateSession(ctx context.Context, who Who, req SessionRequest
 		return BoundSession{}, errors.Join(err, m.StopKernel(context.WithoutCancel(ctx), who, k.ID))
 	}
 	return BoundSession{s, k}, nil
+}
+
+// sessionOf finds the user's session for a path among those whose kernels live.
+func (m *Manager) sessionOf(ctx context.Context, who Who, path string) (_ BoundSession, found bool, err error) {
+	var same []NotebookSession
+	m.mu.Lock()
+	for _, s := range m.sessions[who.Project] {
+		if s.Owner == who.User && s.Path == path {
+			same = append(same, s)
+		}
+	}
+	m.mu.Unlock()
+	for _, s := range same {
+		k, err := m.Kernel(ctx, who, s.KernelID)
+		if err == nil {
+			return BoundSession{s, k}, true, nil
+		}
+		if !problem.Is(err, problem.NotFound) {
+			return BoundSession{}, false, err
+		}
+	}
+	return BoundSession{}, false, nil
 }
 
 func (m *Manager) kernelFor(ctx context.Context, who Who, req SessionRequest) (Kernel, error) {
