@@ -23,18 +23,11 @@ func (b *benchmark) cell(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	servers := []*server{ours}
-	defer func() {
-		for _, s := range servers {
-			_ = b.stop(s)
-		}
-	}()
-	for _, name := range []string{asShipped, nagleOff} {
-		s, err := b.startPeer(ctx, name)
-		if err != nil {
-			return err
-		}
-		servers = append(servers, s)
+	peers, err := b.startPeers(ctx, asShipped, nagleOff)
+	servers := append([]*server{ours}, peers...)
+	defer func() { b.stopAll(servers) }()
+	if err != nil {
+		return err
 	}
 	return errors.Join(b.cellOn(ctx, fakeKernel, b.fake, servers), b.cellOn(ctx, realKernel, b.real, servers))
 }
@@ -109,14 +102,15 @@ func (b *benchmark) cellRows(spec string, runners []*runner) {
 	added := ours.took.at(0.5) - ipc.took.at(0.5)
 	b.atMost(spec+": added, p50", added, "ms", 0.3)
 	b.figure(spec+": added, least", ours.took.at(0)-ipc.took.at(0), "ms")
-	for i, goal := range []float64{50, 5} {
-		theirs := peers[i].took.at(0.5) - tcp.took.at(0.5)
-		b.beside(spec+": added, p50", added, theirs, "ms", peers[i].name, theirs/added, goal)
+	goals := map[string]float64{asShipped: 50, nagleOff: 5}
+	for _, peer := range peers {
+		theirs := peer.took.at(0.5) - tcp.took.at(0.5)
+		b.beside(spec+": added, p50", added, theirs, "ms", peer.name, theirs/added, goals[peer.name])
 	}
+	b.figure(spec+": processor time a cell", ours.perCell(), "ms")
 	for _, peer := range peers {
 		b.beside(spec+": execute to reply and idle, p95", ours.took.at(0.95), peer.took.at(0.95), "ms", peer.name, peer.took.at(0.95)/ours.took.at(0.95), 0)
-		cost, theirs := ours.perCell(), peer.perCell()
-		b.beside(spec+": processor time a cell", cost, theirs, "ms", peer.name, theirs/cost, 0)
+		b.beside(spec+": processor time a cell", ours.perCell(), peer.perCell(), "ms", peer.name, peer.perCell()/ours.perCell(), 0)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -16,54 +15,59 @@ type flooded struct {
 	over bool // the kernel's idle came
 }
 
+// rate is in messages a second.
 func (f *flooded) rate() float64 { return float64(f.got) / f.took.Seconds() }
+
+// cost is in microseconds of processor time a message.
+func (f *flooded) cost() float64 { return float64(f.cpu.Microseconds()) / float64(max(1, f.got)) }
 
 // flood lets the fake kernel write small stream messages as fast as they are read. A peer gets fewer of them, once before
 // and once after us: what is compared is the rate.
 func (b *benchmark) flood(ctx context.Context) error {
-	var peers []*server
-	defer func() {
-		for _, s := range peers {
-			_ = b.stop(s)
-		}
-	}()
-	names := []string{asShipped, nagleOff, limitsOff}
-	theirs := make([][]flooded, len(names))
-	for _, name := range names {
-		s, err := b.startPeer(ctx, name)
-		if err != nil {
-			return err
-		}
-		peers = append(peers, s)
+	peers, err := b.startPeers(ctx, asShipped, nagleOff, limitsOff)
+	defer func() { b.stopAll(peers) }()
+	if err != nil {
+		return err
 	}
-	all := func() error {
-		for i, s := range peers {
+	theirs := make(map[string][]flooded)
+	floodPeers := func() error {
+		for _, s := range peers {
 			f, err := s.flood(ctx, b.messages/50, 20*time.Second)
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
-			theirs[i] = append(theirs[i], f)
+			theirs[s.name] = append(theirs[s.name], f)
 		}
 		return nil
 	}
-	if err := all(); err != nil {
+	if err := floodPeers(); err != nil {
 		return err
 	}
-	ours, err := b.startHopyard(ctx)
+	ours, err := b.floodOurs(ctx)
 	if err != nil {
 		return err
 	}
-	peers = append(peers, ours)
-	f, err := ours.flood(ctx, b.messages, 5*time.Minute)
-	if err != nil {
+	if err := floodPeers(); err != nil {
 		return err
 	}
-	peers = peers[:len(names)]
-	if err := errors.Join(b.stop(ours), all()); err != nil {
-		return err
+	b.atMost("messages lost", float64(ours.lost(ours.sent)), "", 0)
+	b.atMost("messages doubled", float64(ours.doubled), "", 0)
+	b.atMost("messages out of order", float64(ours.disordered), "", 0)
+	b.figure("messages delivered a second", ours.rate(), "/s")
+	b.figure("processor time a message", ours.cost(), "µs")
+	for _, s := range peers {
+		b.floodRows(ours, s.name, theirs[s.name])
 	}
-	b.floodRows(f, names, theirs)
 	return nil
+}
+
+func (b *benchmark) floodOurs(ctx context.Context) (flooded, error) {
+	s, err := b.startHopyard(ctx)
+	if err != nil {
+		return flooded{}, err
+	}
+	defer b.stopAll([]*server{s})
+	return s.flood(ctx, b.messages, 5*time.Minute)
 }
 
 // flood runs one flood and counts what comes until it is over, or until the limit.
@@ -95,21 +99,15 @@ func (s *server) flood(ctx context.Context, n int, limit time.Duration) (flooded
 	return f, ctx.Err()
 }
 
-func (b *benchmark) floodRows(ours flooded, names []string, theirs [][]flooded) {
-	b.atMost("messages lost", float64(ours.lost(ours.sent)), "", 0)
-	b.atMost("messages doubled", float64(ours.doubled), "", 0)
-	b.atMost("messages out of order", float64(ours.disordered), "", 0)
-	cost := func(f flooded) float64 { return float64(f.cpu.Microseconds()) / float64(max(1, f.got)) }
-	for i, name := range names {
-		var got, lost, spent, rate float64
-		for _, f := range theirs[i] {
-			got += float64(f.got)
-			lost += float64(f.lost(f.last + 1))
-			spent += cost(f) / float64(len(theirs[i]))
-			rate += f.rate() / float64(len(theirs[i]))
-		}
-		b.beside("messages delivered a second", ours.rate(), rate, "/s", name, ours.rate()/rate, 15)
-		b.beside("processor time a message", cost(ours), spent, "µs", name, spent/cost(ours), 0)
-		b.beside("messages lost of a hundred", 100*float64(ours.lost(ours.sent))/float64(ours.sent), 100*lost/max(1, got+lost), "", name, 0, 0)
+func (b *benchmark) floodRows(ours flooded, peer string, theirs []flooded) {
+	var got, lost, spent, rate float64
+	for _, f := range theirs {
+		got += float64(f.got)
+		lost += float64(f.lost(f.last + 1))
+		spent += f.cost() / float64(len(theirs))
+		rate += f.rate() / float64(len(theirs))
 	}
+	b.beside("messages delivered a second", ours.rate(), rate, "/s", peer, ours.rate()/rate, 15)
+	b.beside("processor time a message", ours.cost(), spent, "µs", peer, spent/ours.cost(), 0)
+	b.beside("messages lost of a hundred", 100*float64(ours.lost(ours.sent))/float64(ours.sent), 100*lost/max(1, got+lost), "", peer, 0, 0)
 }

@@ -2,7 +2,7 @@
 //
 //	go run ./bench [flags] [CASE...]
 //
-// The cases are cell and flood; without one all are run. The peers are jupyter_server
+// The cases are cell, flood, kill, restart, idle, memory and notebook; without one all are run. The peers are jupyter_server
 // as shipped and, so that the comparison is honest, with Nagle's algorithm switched off on its websockets. Everybody runs
 // the same kernels: a real ipykernel, and internal/testkernel, which answers at once and floods on request. What is compared is
 // interleaved, because a machine is never equally busy for long. docs/benchmarks.md says how each figure is taken.
@@ -27,9 +27,12 @@ type options struct {
 	prepared string
 	work     string
 	out      string
+	alone    bool
 
 	cells    int
 	messages int
+	sessions int
+	sockets  int
 }
 
 // benchmark is one run: its options, its programs and what it found.
@@ -52,6 +55,11 @@ type step struct {
 var steps = []step{
 	{"cell", (*benchmark).cell},
 	{"flood", (*benchmark).flood},
+	{"kill", (*benchmark).kill},
+	{"restart", (*benchmark).restart},
+	{"idle", (*benchmark).idle},
+	{"memory", (*benchmark).memory},
+	{"notebook", (*benchmark).notebook},
 }
 
 func main() {
@@ -70,8 +78,11 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&b.prepared, "prepared", os.Getenv("HOPYARD_TEST_PREPARED"), "a `folder` that hopyard prepare has filled")
 	flags.StringVar(&b.work, "work", os.TempDir(), "the `folder` for data directories; its path must be short, for sockets")
 	flags.StringVar(&b.out, "out", "bench/out", "the `folder` for the figures as JSON; empty means none")
+	flags.BoolVar(&b.alone, "alone", false, "measure without the peers, for those who look for what costs time")
 	flags.IntVar(&b.cells, "cells", 1000, "cells that are run for a latency")
 	flags.IntVar(&b.messages, "messages", 1_000_000, "messages of a flood")
+	flags.IntVar(&b.sessions, "sessions", 10_000, "stored sessions when the gateway is killed")
+	flags.IntVar(&b.sockets, "sockets", 5_000, "idle websockets in one process")
 	_ = flags.Parse(args) // ends the program by itself
 	chosen, err := choose(flags.Args())
 	if err != nil {

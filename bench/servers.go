@@ -113,6 +113,22 @@ const (
 	limitsOff = "limits and Nagle off"
 )
 
+// startPeers starts several, unless we are alone. Those that were started are returned also with an error.
+func (b *benchmark) startPeers(ctx context.Context, names ...string) ([]*server, error) {
+	var peers []*server
+	for _, name := range names {
+		if b.alone {
+			break
+		}
+		s, err := b.startPeer(ctx, name)
+		if err != nil {
+			return peers, fmt.Errorf("%s: %w", name, err)
+		}
+		peers = append(peers, s)
+	}
+	return peers, nil
+}
+
 // startPeer starts a jupyter_server with folders of its own.
 func (b *benchmark) startPeer(ctx context.Context, name string) (*server, error) {
 	dir, err := os.MkdirTemp(b.dir, "j")
@@ -157,6 +173,15 @@ func (b *benchmark) startPeer(ctx context.Context, name string) (*server, error)
 func (s *server) answers(ctx context.Context) error {
 	_, err := s.do(ctx, http.MethodGet, "/api/kernelspecs", nil, nil)
 	return err
+}
+
+// stopAll ends servers that are not needed any more; what goes wrong then concerns no figure.
+func (b *benchmark) stopAll(all []*server) {
+	for _, s := range all {
+		if err := b.stop(s); err != nil {
+			progress("%s: %v", s.name, err)
+		}
+	}
 }
 
 // stop ends a server and the kernels that it left, and removes its folder.
