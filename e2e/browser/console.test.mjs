@@ -1,8 +1,9 @@
 // Scene: the first visit. The printed link logs in, and the console shows and changes who is here and what runs.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch, open, shot, steps, until } from '../lib/browser.mjs';
+import { launch, open, shot, steps } from '../lib/browser.mjs';
 import { Gateway } from '../lib/gateway.mjs';
+import { until } from '../lib/until.mjs';
 
 let gateway, browser, page;
 
@@ -16,6 +17,7 @@ after(async () => {
   await gateway?.close();
 });
 
+const openNotebook = path => gateway.ask('POST', '/p/demo/jupyter/api/sessions', { path, name: path, type: 'notebook', kernel: { name: 'python3' } });
 const startKernel = () => gateway.ask('POST', '/p/demo/jupyter/api/kernels', { name: 'python3' });
 
 test('the console', async t => {
@@ -122,7 +124,11 @@ const pages = { projects: '/', project: '/projects/demo', running: '/projects/de
 
 // fits visits all pages in four looks. Nothing may stick out sideways.
 async function fits() {
-  await Promise.all([startKernel(), startKernel()]);
+  await Promise.all(['weather.ipynb', 'forecast.ipynb'].map(openNotebook));
+  await until('both kernels are idle', async () => {
+    const { items } = await gateway.ask('GET', '/api/v1/projects/demo/workloads');
+    return items.filter(w => w.activity === 'idle').length === 2;
+  });
   for (const width of [1280, 390]) {
     for (const colorScheme of ['light', 'dark']) {
       await page.setViewportSize({ width, height: width === 390 ? 844 : 800 });

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { launch, open, shot, steps, until } from '../lib/browser.mjs';
+import { launch, open, shot, steps } from '../lib/browser.mjs';
 import { Gateway } from '../lib/gateway.mjs';
 import { Lab } from '../lib/lab.mjs';
+import { until } from '../lib/until.mjs';
 
 let gateway, browser, page, lab;
 

@@ -1,9 +1,10 @@
 // Scene: the gateway is killed while a cell prints. Nobody touches the page, and not a line is missing.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { away, launch, open, shot, steps, until } from '../lib/browser.mjs';
+import { away, launch, open, shot, steps } from '../lib/browser.mjs';
 import { Gateway } from '../lib/gateway.mjs';
 import { Lab } from '../lib/lab.mjs';
+import { until } from '../lib/until.mjs';
 
 const lines = 200;
 let gateway, browser, page, lab;

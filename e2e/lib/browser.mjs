@@ -44,17 +44,6 @@ export async function open(browser, options = {}) {
 // shot keeps a picture.
 export const shot = (page, name) => page.screenshot({ path: join(out, name.replace(/\W+/g, '-') + '.png') });
 
-// until waits for something that the page cannot signal.
-export async function until(what, ask, within = 20_000) {
-  const end = Date.now() + within;
-  for (;;) {
-    const answer = await ask();
-    if (answer) return answer;
-    assert.ok(Date.now() < end, `never: ${what}`);
-    await new Promise(next => setTimeout(next, 50));
-  }
-}
-
 // steps gives a function like t.test for parts that go on where the one before ended. After one that failed the rest would only
 // time out, so they are skipped. A failure leaves a picture.
 export function steps(t, page) {

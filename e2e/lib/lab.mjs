@@ -1,5 +1,5 @@
 // What a person does in JupyterLab, said once.
-import { until } from './browser.mjs';
+import { until } from './until.mjs';
 
 // Lab drives JupyterLab's page.
 export class Lab {
