@@ -22,6 +22,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,8 +41,8 @@ const (
 	SpecFile    = "spec.json"
 	StatusFile  = "status.json" // Exit, once the program has ended for good
 	SocketFile  = "attach.sock"
-	AgentFile   = "agent.pid"   // the agent's own process id and start time (clock ticks since boot), written first
-	ProgramFile = "program.pid" // the program's process id and start time (clock ticks since boot)
+	AgentFile   = "agent.pid"   // the agent's own Process, written first
+	ProgramFile = "program.pid" // the program's Process
 	OutputFile  = "program.log" // what the program wrote to its standard output and error
 	LogFile     = "agent.log"
 )
@@ -74,14 +75,16 @@ type Agent struct {
 	end     context.CancelFunc
 
 	commands chan command
-	watchers sync.WaitGroup
 
-	mu      sync.Mutex // guards below
-	state   State
-	changed chan struct{}
-	bridge  Bridge // of the present generation, once it is connected
-	pending []input
-	waiting int // bytes in pending
+	mu       sync.Mutex // guards below
+	state    State
+	changed  chan struct{}
+	bridge   Bridge // of the present generation, once it is connected
+	pending  []input
+	waiting  int           // bytes in pending
+	attached int           // attachments that are being served
+	ending   bool          // the last attachment closes told
+	told     chan struct{} // all attachments have ended
 
 	emitMu sync.Mutex // one writer for the journal
 }
@@ -99,7 +102,7 @@ const maxPending = 64 << 20
 // a dead program's last words can be read as long as somebody may want them.
 func Run(ctx context.Context, cfg Config) error {
 	pid := os.Getpid()
-	if err := writeFile(filepath.Join(cfg.Dir, AgentFile), fmt.Appendln(nil, pid, startTicks(pid))); err != nil {
+	if err := writeFile(filepath.Join(cfg.Dir, AgentFile), ProcessOf(pid).append(nil)); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	a, err := open(ctx, cfg)
@@ -144,12 +147,15 @@ func open(ctx context.Context, cfg Config) (*Agent, error) {
 	ctx, end := context.WithCancel(ctx)
 	return &Agent{
 		spec: spec, dir: cfg.Dir, log: cfg.Log, factory: factory, journal: j, ctx: ctx, end: end,
-		commands: make(chan command), changed: make(chan struct{}),
+		commands: make(chan command), changed: make(chan struct{}), told: make(chan struct{}),
 		state: State{Phase: Starting, Started: now, LastActivity: now},
 	}, nil
 }
 
-// finish leaves the program's fate on disk, tells the watchers, and ends.
+// lastWait is how long the end of a program waits for gateways to read it. One that does not will look at the file.
+const lastWait = 500 * time.Millisecond
+
+// finish leaves the program's fate on disk, lets watchers and clients read to the end, and ends.
 func (a *Agent) finish(exit Exit) error {
 	b, err := json.Marshal(exit)
 	if err == nil {
@@ -159,16 +165,36 @@ func (a *Agent) finish(exit Exit) error {
 		s.Phase, s.Reason, s.ExitCode = Ended, exit.Reason, exit.ExitCode
 	})
 	_ = a.journal.Close()
-	told := make(chan struct{})
-	go func() {
-		a.watchers.Wait()
-		close(told)
-	}()
+	a.mu.Lock()
+	a.ending = true
+	if a.attached == 0 {
+		close(a.told)
+	}
+	a.mu.Unlock()
 	select {
-	case <-told:
-	case <-time.After(500 * time.Millisecond): // a gateway that does not read will look at the file
+	case <-a.told:
+	case <-time.After(lastWait):
 	}
 	return err
+}
+
+// enter counts an attachment; it reports false when the agent ends.
+func (a *Agent) enter() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ending {
+		return false
+	}
+	a.attached++
+	return true
+}
+
+func (a *Agent) leave() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.attached--; a.ending && a.attached == 0 {
+		close(a.told)
+	}
 }
 
 // writeFile replaces a file whole or not at all.
@@ -207,19 +233,21 @@ func (a *Agent) connected(delta int) {
 	a.setState(func(s *State) { s.Connections += delta })
 }
 
-// measure takes the program's usage anew and reports whether it changed enough to tell.
-func (a *Agent) measure() bool {
+// measure takes the program's usage anew and tells it if it has changed enough since it was last told.
+func (a *Agent) measure() {
 	u := usage()
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	old := a.state.Usage
-	a.state.Usage = u
+	a.mu.Unlock()
 	moved := u.MemoryBytes - old.MemoryBytes
-	return max(moved, -moved) > 1<<20 || u.CPUSeconds-old.CPUSeconds > 0.05 || u.Processes != old.Processes
+	if max(moved, -moved) > 1<<20 || u.CPUSeconds-old.CPUSeconds > 0.05 || u.Processes != old.Processes {
+		a.setState(func(s *State) { s.Usage = u })
+	}
 }
 
-// Emit implements Sink.
+// Emit implements Sink. Records for names that no client can have are left out: programs make such names up.
 func (a *Agent) Emit(records ...journal.Record) {
+	records = slices.DeleteFunc(records, func(r journal.Record) bool { return len(r.To) > maxClient })
 	a.mu.Lock()
 	gen := a.state.Gen
 	a.mu.Unlock()
@@ -253,9 +281,10 @@ func (a *Agent) input(ctx context.Context, client string, body []byte) error {
 	b := a.bridge
 	if b == nil && (a.state.Phase == Starting || a.state.Phase == Restarting) {
 		defer a.mu.Unlock()
-		if a.waiting += len(body); a.waiting > maxPending {
+		if a.waiting+len(body) > maxPending {
 			return fmt.Errorf("agent: more than %d MB wait for a program that has not started", maxPending>>20)
 		}
+		a.waiting += len(body)
 		a.pending = append(a.pending, input{client, append([]byte(nil), body...)})
 		return nil
 	}
@@ -269,11 +298,19 @@ func (a *Agent) input(ctx context.Context, client string, body []byte) error {
 	return nil
 }
 
-// ready makes the bridge take input, first what has waited, in order.
-func (a *Agent) ready(b Bridge, gen uint32) {
+// forget drops the input that waits: it was meant for a program that will not come.
+func (a *Agent) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pending, a.waiting = nil, 0
+}
+
+// ready makes the bridge take input, first what has waited, in order. The context ends when the bridge may not be used any
+// more.
+func (a *Agent) ready(ctx context.Context, b Bridge) {
 	for {
 		a.mu.Lock()
-		if a.state.Gen != gen {
+		if ctx.Err() != nil {
 			a.mu.Unlock()
 			return
 		}
@@ -286,7 +323,7 @@ func (a *Agent) ready(b Bridge, gen uint32) {
 		}
 		a.mu.Unlock()
 		for _, in := range batch {
-			if err := b.Input(a.ctx, in.client, in.body); err != nil {
+			if err := b.Input(ctx, in.client, in.body); err != nil {
 				a.log.Warn("input refused", "client", in.client, "error", err)
 			}
 		}

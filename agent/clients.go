@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hopyard/hopyard/internal/tcpstat"
@@ -28,8 +29,8 @@ type client struct {
 }
 
 // join makes att the one attachment of the client. It returns where it goes on and whether the client was known.
-// An older attachment of the same key is ended, and its place settled, first.
-func (c *clients) join(ctx context.Context, key string, att *attachment, from, next uint64) (uint64, bool) {
+// An older attachment of the same key is ended, and its place settled, first. It fails only with the context.
+func (c *clients) join(ctx context.Context, key string, att *attachment, from, next uint64) (uint64, bool, error) {
 	for {
 		c.mu.Lock()
 		cl := c.all[key]
@@ -42,14 +43,14 @@ func (c *clients) join(ctx context.Context, key string, att *attachment, from, n
 		select {
 		case <-old.settled:
 		case <-ctx.Done():
-			return next, false
+			return 0, false, context.Cause(ctx)
 		}
 	}
 	defer c.mu.Unlock()
 	cl := c.all[key]
 	if cl != nil {
 		cl.att = att
-		return cl.got + 1, true
+		return cl.got + 1, true, nil
 	}
 	if from == 0 {
 		from = next
@@ -59,20 +60,23 @@ func (c *clients) join(ctx context.Context, key string, att *attachment, from, n
 	}
 	c.forgetOne()
 	c.all[key] = &client{got: from - 1, att: att}
-	return from, false
+	return from, false, nil
 }
 
+// forgetOne makes room for another client; mu is held.
 func (c *clients) forgetOne() {
 	if len(c.all) < maxClients {
 		return
 	}
-	var oldest string
+	oldest, when := "", time.Now()
 	for key, cl := range c.all {
-		if cl.att == nil && (oldest == "" || cl.left.Before(c.all[oldest].left)) {
-			oldest = key
+		if cl.att == nil && cl.left.Before(when) {
+			oldest, when = key, cl.left
 		}
 	}
-	delete(c.all, oldest)
+	if cl := c.all[oldest]; cl != nil && cl.att == nil { // all may be here
+		delete(c.all, oldest)
+	}
 }
 
 // leave records how far the client has got when its attachment ended.
@@ -133,21 +137,27 @@ func (p *progress) conclude(w *witness) uint64 {
 
 // witness is a second hold on a client's TCP socket: it stays open when the gateway is killed.
 type witness struct {
-	file *os.File
-	base uint64
+	file   *os.File
+	socket syscall.RawConn // of file; never file.Fd, which may change how the gateway's end behaves
+	base   uint64
 }
 
-// newWitness takes over the socket; the counts begin now.
+// newWitness takes over the socket; the counts begin now. It is nil where the system does not count.
 func newWitness(f *os.File) *witness {
 	if f == nil {
 		return nil
 	}
-	n, err := tcpstat.Of(int(f.Fd()))
+	socket, err := f.SyscallConn()
 	if err != nil {
 		_ = f.Close()
 		return nil
 	}
-	return &witness{file: f, base: n.Accepted}
+	base, err := tcpstat.Accepted(socket)
+	if err != nil {
+		_ = f.Close()
+		return nil
+	}
+	return &witness{file: f, socket: socket, base: base}
 }
 
 // written is how many bytes the system has taken since the attachment began.
@@ -155,11 +165,11 @@ func (w *witness) written() (uint64, bool) {
 	if w == nil {
 		return 0, false
 	}
-	n, err := tcpstat.Of(int(w.file.Fd()))
-	if err != nil || n.Accepted < w.base {
+	n, err := tcpstat.Accepted(w.socket)
+	if err != nil || n < w.base {
 		return 0, false
 	}
-	return n.Accepted - w.base, true
+	return n - w.base, true
 }
 
 // lingerTime is how long a dead gateway's connection is kept for its last bytes to reach a slow client.
@@ -177,7 +187,7 @@ func (w *witness) release(gatewayDied bool) {
 	}
 	go func() {
 		defer w.file.Close()
-		_ = shutdownWrite(w.file)
+		_ = shutdownWrite(w.socket)
 		_ = w.file.SetReadDeadline(time.Now().Add(lingerTime))
 		buf := make([]byte, 4<<10)
 		for {

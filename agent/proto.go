@@ -35,8 +35,8 @@ const protocolVersion = 1
 // Hello opens an attachment.
 type Hello struct {
 	Version int `json:"version"`
-	// Client is the key under which a client comes back; it receives the records meant for everyone and for this key.
-	// Attaching a key again ends its older attachment.
+	// Client is the key under which a client comes back, at most 255 bytes; it receives the records meant for everyone and for
+	// this key. Attaching a key again ends its older attachment.
 	Client string `json:"client,omitempty"`
 	// Watch asks for States instead of records.
 	Watch bool `json:"watch,omitempty"`
@@ -67,6 +67,9 @@ type reply struct {
 	Code   string          `json:"code,omitempty"`
 	Result json.RawMessage `json:"result,omitempty"`
 }
+
+// maxClient is how long a client's key may be, in bytes: so long as a journal's record can name it.
+const maxClient = 255
 
 var errFrameSize = errors.New("agent: frame is larger than the protocol allows")
 

@@ -41,6 +41,7 @@ func (a *Agent) serve(ln *net.UnixListener) {
 		}
 		if err != nil {
 			a.log.Error("accept", "error", err)
+			time.Sleep(100 * time.Millisecond) // no files left, most likely: it will not be better at once
 			continue
 		}
 		go a.attach(conn)
@@ -54,6 +55,11 @@ func (a *Agent) attach(conn *net.UnixConn) {
 	if err != nil {
 		return
 	}
+	if !a.enter() {
+		closeAll(files)
+		return
+	}
+	defer a.leave()
 	ctx, end := context.WithCancelCause(a.ctx)
 	t := &attachment{a: a, conn: conn, hello: hello, ctx: ctx, end: end, settled: make(chan struct{})}
 	if err := t.take(files); err != nil {
@@ -72,20 +78,26 @@ func (a *Agent) attach(conn *net.UnixConn) {
 }
 
 // take takes over what came with a Hello: for a client its board, and perhaps its socket.
-func (t *attachment) take(files []*os.File) error {
+func (t *attachment) take(files []*os.File) (err error) {
+	if t.hello.Watch {
+		closeAll(files)
+		return nil
+	}
+	if len(files) == 0 {
+		return errors.New("agent: a client without a board")
+	}
 	if len(files) > 1 {
 		t.witness = newWitness(files[1])
 	}
-	if len(files) == 0 {
-		if !t.hello.Watch {
-			return errors.New("agent: a client without a board")
-		}
-		return nil
-	}
 	defer files[0].Close()
-	var err error
 	t.progress.board, err = openBoard(files[0])
 	return err
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
 }
 
 // readHello reads the first frame together with the files that come with it.
@@ -105,10 +117,12 @@ func readHello(conn *net.UnixConn) (Hello, []*os.File, error) {
 	}
 	// A gateway sends its Hello with one write and waits for the answer, so it is here whole and alone.
 	if n < frameHead || frameType(buf[4]) != frameHello || size != n-frameHead || json.Unmarshal(buf[frameHead:n], &h) != nil {
-		for _, f := range files {
-			_ = f.Close()
-		}
+		closeAll(files)
 		return Hello{}, nil, errors.New("agent: that was no hello")
+	}
+	if len(h.Client) > maxClient {
+		closeAll(files)
+		return Hello{}, nil, fmt.Errorf("agent: a client's key of %d bytes", len(h.Client))
 	}
 	return h, files, nil
 }
@@ -139,17 +153,20 @@ func (t *attachment) follow() {
 	if t.hello.Last > 0 {
 		begin = next - min(t.hello.Last, next-1)
 	}
-	from, resumed := t.a.clients.join(t.ctx, t.hello.Client, t, begin, next)
+	defer t.progress.board.close()
+	from, resumed, err := t.a.clients.join(t.ctx, t.hello.Client, t, begin, next)
+	if err != nil {
+		t.witness.release(false)
+		return
+	}
 	t.progress.got = from - 1
 	t.a.connected(+1)
 	go t.send(from, resumed)
-	err := t.receive()
-	t.end(err)
+	t.end(t.receive())
 	t.a.connected(-1)
 	died := !t.progress.isFinal()
 	t.a.clients.leave(t.hello.Client, t.progress.conclude(t.witness))
 	close(t.settled)
-	t.progress.board.close()
 	t.witness.release(died)
 }
 
@@ -256,8 +273,6 @@ const usageEvery = 5 * time.Second
 
 // watch sends the agent's state whenever it changes.
 func (t *attachment) watch() {
-	t.a.watchers.Add(1)
-	defer t.a.watchers.Done()
 	go func() {
 		t.end(t.receive())
 	}()
@@ -272,16 +287,34 @@ func (t *attachment) watch() {
 		select {
 		case <-changed:
 		case <-tick.C:
-			if !t.a.measure() {
-				continue
-			}
+			t.a.measure()
+			continue
 		case <-t.ctx.Done():
+			return
+		}
+		if t.a.State().Phase == state.Phase && !t.rest() {
 			return
 		}
 		state, changed = t.a.stateAndChange()
 		if t.writeJSON(frameState, state) != nil || state.Phase == Ended {
 			return
 		}
+	}
+}
+
+// watchRest is how long small changes are gathered before a watcher hears of them. A quick cell turns busy and idle within
+// it: telling both would cost more than the cell.
+const watchRest = 10 * time.Millisecond
+
+// rest waits that long; it reports false if the attachment ends meanwhile.
+func (t *attachment) rest() bool {
+	timer := time.NewTimer(watchRest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-t.ctx.Done():
+		return false
 	}
 }
 
@@ -303,10 +336,7 @@ func (t *attachment) write(typ frameType, payload []byte) error {
 	return err
 }
 
-func shutdownWrite(f *os.File) error {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return errors.Join(raw.Control(func(fd uintptr) { err = syscall.Shutdown(int(fd), syscall.SHUT_WR) }), err)
+func shutdownWrite(socket syscall.RawConn) (err error) {
+	cerr := socket.Control(func(fd uintptr) { err = syscall.Shutdown(int(fd), syscall.SHUT_WR) })
+	return errors.Join(cerr, err)
 }

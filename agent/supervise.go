@@ -70,8 +70,9 @@ func (a *Agent) do(ctx context.Context, c call) (any, error) {
 // stable is how long a program must have run for its earlier deaths to be forgotten.
 const stable = 10 * time.Second
 
-// supervise runs generation after generation of the program until it is stopped or has ended well. It keeps its thread: the
-// kernel ends the program when the thread that started it ends.
+// supervise runs generation after generation of the program until it is stopped or has ended well, or, where the workload
+// does not ask for restarts, has ended at all. It keeps its thread: the kernel ends the program when the thread that started
+// it ends.
 func (a *Agent) supervise() Exit {
 	runtime.LockOSThread()
 	deaths := 0
@@ -83,29 +84,28 @@ func (a *Agent) supervise() Exit {
 			deaths = 0
 		}
 		switch {
-		case out.stopped, out.fate == nil && !out.restart && out.code == 0 && a.spec.Workload.Restarts == 0:
+		case out.stopped, !out.restart && a.spec.Workload.Restarts == 0:
 			out.answer(nil)
-			return Exit{Ended: time.Now(), ExitCode: out.code, Reason: out.how}
+			return out.exit()
 		case out.restart:
 			a.again("")
 			out.answer(nil) // the model says restarting; the new program comes up meanwhile
-		case a.spec.Workload.Restarts == 0 && out.fate == nil:
-			return Exit{Ended: time.Now(), ExitCode: out.code, Reason: out.how}
 		case out.cameUp && deaths < a.spec.Workload.Restarts:
 			deaths++
 			g.lost(out.how, true)
 			a.again(out.how)
 		default:
 			g.lost(out.reason(), false)
+			a.forget()
 			a.setState(func(s *State) { s.Phase, s.Reason, s.ExitCode, s.Activity = Dead, out.reason(), out.code, "dead" })
-			if cmd := a.idle(); cmd.verb != verbRestart {
+			cmd := a.idle()
+			if cmd.verb != verbRestart {
 				cmd.done <- nil
-				return Exit{Ended: time.Now(), ExitCode: out.code, Reason: out.reason()}
-			} else {
-				deaths = 0
-				a.again("")
-				cmd.done <- nil
+				return out.exit()
 			}
+			deaths = 0
+			a.again("")
+			cmd.done <- nil
 		}
 	}
 }
@@ -142,6 +142,8 @@ type outcome struct {
 	cmd     *command
 }
 
+func (o outcome) exit() Exit { return Exit{Ended: time.Now(), ExitCode: o.code, Reason: o.reason()} }
+
 func (o outcome) answer(err error) {
 	if o.cmd != nil {
 		o.cmd.done <- err
@@ -151,10 +153,13 @@ func (o outcome) answer(err error) {
 // reason is the sentence for people, with the program's own last words where it never came up.
 func (o outcome) reason() string {
 	s := o.how
-	if o.fate != nil && o.how == "" {
+	switch {
+	case o.fate != nil && s == "":
 		s = o.fate.Error()
+	case o.fate != nil:
+		s += " (" + o.fate.Error() + ")"
 	}
-	if w := strings.TrimSpace(o.words); w != "" && !o.cameUp {
+	if w := strings.TrimSpace(o.words); w != "" {
 		s += "; it wrote:\n" + w
 	}
 	return s
@@ -177,21 +182,22 @@ func (g *generation) run() outcome {
 	defer os.RemoveAll(g.dir)
 	out, err := g.start()
 	if err != nil {
-		return outcome{fate: err}
+		if g.bridge != nil {
+			_ = g.bridge.Close()
+		}
+		return outcome{fate: err, code: -1}
 	}
 	ctx, cancel := context.WithCancel(a.ctx)
 	up := make(chan error, 1)
 	go func() { up <- g.bridge.Connect(ctx) }()
-	o := g.watch(up)
+	o := g.watch(ctx, up)
+	cancel() // first: then nobody sets a.bridge again
 	a.mu.Lock()
 	a.bridge = nil
 	a.mu.Unlock()
-	cancel()
 	_ = g.bridge.Close()
-	if o.how == "" {
-		o.code, o.how = g.prog.exit()
-	}
-	if !o.cameUp {
+	o.code, o.how = g.prog.exit()
+	if !o.cameUp && !o.stopped {
 		o.words = out.lastWords()
 	}
 	a.log.Info("program ended", "generation", g.n, "how", o.how, "asked", o.stopped || o.restart)
@@ -225,10 +231,9 @@ func (g *generation) start() (*output, error) {
 	g.prog, err = startProgram(a.spec.Workload, start, out.w)
 	out.started()
 	if err != nil {
-		_ = b.Close()
 		return nil, err
 	}
-	if err := writeFile(filepath.Join(a.dir, ProgramFile), fmt.Appendln(nil, g.prog.pid(), startTicks(g.prog.pid()))); err != nil {
+	if err := writeFile(filepath.Join(a.dir, ProgramFile), ProcessOf(g.prog.pid()).append(nil)); err != nil {
 		a.log.Warn("program's id could not be kept", "error", err)
 	}
 	a.log.Info("program started", "generation", g.n, "pid", g.prog.pid())
@@ -236,7 +241,7 @@ func (g *generation) start() (*output, error) {
 }
 
 // watch waits for what happens first: the program is up, it ends, a command, a dead child.
-func (g *generation) watch(up <-chan error) (o outcome) {
+func (g *generation) watch(ctx context.Context, up <-chan error) (o outcome) {
 	a := g.a
 	sigchld := make(chan os.Signal, 1)
 	signal.Notify(sigchld, syscall.SIGCHLD)
@@ -252,7 +257,7 @@ func (g *generation) watch(up <-chan error) (o outcome) {
 			}
 			o.cameUp = true
 			a.setState(func(s *State) { s.Phase, s.Reason = Running, "" })
-			go a.ready(g.bridge, g.n)
+			go a.ready(ctx, g.bridge)
 		case <-g.prog.done:
 			killDescendants()
 			return o
@@ -291,6 +296,7 @@ func (g *generation) obey(cmd command, o *outcome) bool {
 		o.restart = cmd.verb == verbRestart
 		o.stopped = !o.restart
 		o.cmd = &cmd
+		g.a.forget() // what waited was not meant for another program
 		asked := o.cameUp && g.bridge.Shutdown(g.a.ctx, o.restart) == nil
 		g.prog.stop(g.a.ctx, asked, cmd.grace)
 		return true

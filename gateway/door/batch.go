@@ -20,13 +20,15 @@ import (
 type Batch struct {
 	net.Conn
 
-	mu    sync.Mutex // guards below; never held during a write
-	open  bool       // gathering into buf
-	busy  bool       // somebody is writing, and will write late too
-	idle  *sync.Cond // not busy any more
-	buf   []byte
-	late  []byte
-	taken uint64 // bytes that have been or are being written, late included
+	mu       sync.Mutex // guards below; never held during a write
+	open     bool       // gathering into buf
+	busy     bool       // somebody is writing, and will write late too
+	idle     *sync.Cond // not busy any more
+	buf      []byte
+	late     []byte
+	taken    uint64    // bytes that have been or are being written, late included
+	deadline time.Time // of writes that are not gathered
+	broken   error     // a write that broke off: what followed would be read as the rest of it
 }
 
 func newBatch(c net.Conn) *Batch {
@@ -51,6 +53,9 @@ var batchBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 96<<10); ret
 func (b *Batch) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	switch {
+	case b.broken != nil:
+		defer b.mu.Unlock()
+		return 0, b.broken
 	case b.open:
 		b.buf = append(b.buf, p...)
 	case b.busy && len(b.late)+len(p) > maxLate:
@@ -62,11 +67,22 @@ func (b *Batch) Write(p []byte) (int, error) {
 	default:
 		b.taken += uint64(len(p))
 		b.busy = true
+		deadline := b.deadline
 		b.mu.Unlock()
+		_ = b.Conn.SetWriteDeadline(deadline)
 		return len(p), b.writeOut(p)
 	}
 	b.mu.Unlock()
 	return len(p), nil
+}
+
+// SetWriteDeadline holds for writes that begin afterwards. Somebody who sends a control frame in a hurry must not cut short
+// what is being written already.
+func (b *Batch) SetWriteDeadline(t time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.deadline = t
+	return nil
 }
 
 // writeOut writes p and what came in the meantime. busy is set, and is cleared by it.
@@ -75,6 +91,7 @@ func (b *Batch) writeOut(p []byte) error {
 		_, err := b.Conn.Write(p)
 		b.mu.Lock()
 		if p = b.late; err != nil || len(p) == 0 {
+			b.broken = err
 			b.release()
 			b.mu.Unlock()
 			return err
@@ -104,13 +121,14 @@ func (b *Batch) Mark() uint64 {
 	return b.taken + uint64(len(b.buf))
 }
 
-// Flush calls about, which may refuse, and then writes what was gathered within the time limit.
+// Flush calls about, which may refuse, and then writes what was gathered within the time limit. After an error nothing more
+// is written to the connection, ever.
 func (b *Batch) Flush(limit time.Duration, about func() error) error {
 	b.mu.Lock()
 	for b.busy {
 		b.idle.Wait()
 	}
-	buf := b.buf
+	buf, err := b.buf, b.broken
 	b.open, b.buf, b.busy = false, nil, true
 	b.taken += uint64(len(buf))
 	b.mu.Unlock()
@@ -119,12 +137,15 @@ func (b *Batch) Flush(limit time.Duration, about func() error) error {
 			batchBuffers.Put(&buf)
 		}
 	}()
-	err := about()
 	if err == nil {
-		err = b.SetWriteDeadline(time.Now().Add(limit))
+		err = about()
+	}
+	if err == nil {
+		err = b.Conn.SetWriteDeadline(time.Now().Add(limit))
 	}
 	if err != nil {
 		b.mu.Lock()
+		b.broken = err
 		b.release()
 		b.mu.Unlock()
 		return err
@@ -142,4 +163,11 @@ func (b *Batch) SyscallConn() (syscall.RawConn, error) {
 		return nil, ErrNoSocket
 	}
 	return c.SyscallConn()
+}
+
+// Discard makes the system throw away what it has not sent yet, instead of delivering it late, when the connection is closed.
+func (b *Batch) Discard() {
+	if c, ok := b.Conn.(interface{ SetLinger(sec int) error }); ok {
+		_ = c.SetLinger(0)
+	}
 }

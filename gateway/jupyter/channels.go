@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -80,16 +81,18 @@ type tab struct {
 	frame framing
 	text  bool // the client speaks the framing without subprotocol
 
-	ping *time.Timer
-	base uint64    // bytes the system had taken from us when the attachment began
-	bias uint64    // bytes the batch had counted then
-	once sync.Once // ends it
-	done atomic.Bool
-	gone chan struct{} // closed when the agent knows how far the client got
+	ping   *time.Timer
+	socket syscall.RawConn // the client's; nil where it is no plain TCP connection
+	base   uint64          // bytes the system had taken from us when the attachment began
+	bias   uint64          // bytes the batch had counted then
+	once   sync.Once       // ends it
+	done   atomic.Bool
+	gone   chan struct{} // closed when the agent knows how far the client got
 
-	mu   sync.Mutex   // guards below
-	got  uint64       // every record up to this one has reached the client
-	sent []agent.Mark // written, or about to be, and not yet known to have arrived
+	mu      sync.Mutex   // guards below
+	got     uint64       // every record up to this one has reached the client
+	sent    []agent.Mark // written, or about to be, and not yet known to have arrived
+	written uint64       // every record up to this one has been handed to the connection
 }
 
 // tabKey is what a client comes back under.
@@ -116,7 +119,7 @@ func (s *tabs) take(t *tab) {
 			return
 		}
 		s.mu.Unlock()
-		old.end(websocket.CloseNormalClosure, "this session has connected again")
+		old.lost(websocket.CloseNormalClosure, "this session has connected again")
 		<-old.gone
 	}
 }
@@ -170,13 +173,13 @@ func (t *tab) attach(c echo.Context) error {
 	defer cancel()
 	// The counts begin here: nothing is written to the client until the agent has its own hold on the socket.
 	t.bias = t.batch.Mark()
-	socket, err := t.batch.SyscallConn()
-	if err != nil {
-		socket = nil // TLS: the agent cannot look into it; the client may see the last write twice after a kill
-	} else if n, err := count(t.batch); err == nil {
-		t.base = n.Accepted
+	// Where it is no plain TCP connection nobody can look into it, and the client may see the last write twice.
+	if socket, err := t.batch.SyscallConn(); err == nil {
+		if t.base, err = tcpstat.Accepted(socket); err == nil {
+			t.socket = socket
+		}
 	}
-	conn, err := t.h.cfg.Kernels.Attach(ctx, who(c), t.key.kernel, t.key.session, socket)
+	conn, err := t.h.cfg.Kernels.Attach(ctx, who(c), t.key.kernel, t.key.session, t.socket)
 	if err != nil {
 		return err
 	}
@@ -185,21 +188,11 @@ func (t *tab) attach(c echo.Context) error {
 	if t.done.Load() { // replaced meanwhile, by a client in a hurry
 		return errors.Join(errReplaced, conn.Close())
 	}
-	t.agent, t.got = conn, conn.Welcome.Next-1
+	t.agent, t.got, t.written = conn, conn.Welcome.Next-1, conn.Welcome.Next-1
 	return nil
 }
 
 var errReplaced = errors.New("jupyter: the session has connected again")
-
-// count asks the system how far the connection's bytes have got.
-func count(b *door.Batch) (n tcpstat.Count, err error) {
-	raw, err := b.SyscallConn()
-	if err != nil {
-		return n, err
-	}
-	cerr := raw.Control(func(fd uintptr) { n, err = tcpstat.Of(int(fd)) })
-	return n, errors.Join(err, cerr)
-}
 
 // keepAlive pings the client and gives it up when it is silent for too long.
 func (t *tab) keepAlive() {
@@ -209,7 +202,12 @@ func (t *tab) keepAlive() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ping = time.AfterFunc(pingEvery, func() {
-		if t.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) == nil && !t.done.Load() {
+		if t.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) != nil {
+			return
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if !t.done.Load() {
 			t.ping.Reset(pingEvery)
 		}
 	})
@@ -248,7 +246,9 @@ func (t *tab) write(ev agent.Event, scratch []byte) ([]byte, error) {
 		b, scratch, err = t.writeSome(b, scratch)
 	}
 	if ev.Notice != nil && err == nil {
+		t.batch.Begin()
 		scratch, err = t.frame(t.ws, ev.Notice, scratch)
+		err = t.batch.Flush(stalled, func() error { return err })
 	}
 	return scratch, err
 }
@@ -274,6 +274,11 @@ func (t *tab) writeSome(b, scratch []byte) (rest, grown []byte, err error) {
 		}
 		return err
 	})
+	if ferr == nil {
+		t.mu.Lock()
+		t.written = marks[n-1].Seq
+		t.mu.Unlock()
+	}
 	return b, scratch, ferr
 }
 
@@ -284,35 +289,43 @@ func (t *tab) note(marks []agent.Mark) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.sent = append(t.sent, marks...); len(t.sent) > maxSent {
-		t.settle()
+		_ = t.settle() // closed: whoever writes will be told
 	}
 }
 
 // settle drops the marks that have arrived; mu is held.
-func (t *tab) settle() {
-	n, err := count(t.batch)
+func (t *tab) settle() error {
+	if t.socket == nil {
+		return door.ErrNoSocket
+	}
+	acked, err := tcpstat.Acked(t.socket)
 	if err != nil {
-		return
+		return err
 	}
 	i := 0
-	for i < len(t.sent) && t.sent[i].End <= n.Acked-t.base {
+	for i < len(t.sent) && t.base+t.sent[i].End <= acked {
 		t.got = t.sent[i].Seq
 		i++
 	}
 	t.sent = append(t.sent[:0], t.sent[i:]...)
+	return nil
 }
 
-// delivered is the last record that has reached the client. Where the system cannot tell (the connection is closed
-// already, or is not plain TCP), what was written counts.
-func (t *tab) delivered() uint64 {
+// delivered is the last record that has reached a client that reads no more, if that is known. What its system has not
+// confirmed must not reach it any more either.
+func (t *tab) delivered() (seq uint64, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, err := count(t.batch); err == nil {
-		t.settle()
-	} else if n := len(t.sent); n > 0 {
-		t.got = t.sent[n-1].Seq
+	if t.socket == nil {
+		return t.written, true // the best that we know
 	}
-	return t.got
+	if t.settle() != nil {
+		return 0, false // closed already
+	}
+	if len(t.sent) > 0 {
+		t.batch.Discard()
+	}
+	return t.got, true
 }
 
 // read passes on what the client sends.
@@ -320,7 +333,7 @@ func (t *tab) read() {
 	for {
 		kind, body, err := t.ws.ReadMessage()
 		if err != nil {
-			t.end(websocket.CloseNormalClosure, "")
+			t.lost(websocket.CloseNormalClosure, "")
 			return
 		}
 		if t.text {
@@ -344,19 +357,35 @@ func (t *tab) fail(err error) {
 	if t.done.Load() {
 		return
 	}
+	if !errors.Is(err, agent.ErrEnded) {
+		t.lost(websocket.CloseInternalServerErr, "too slow")
+		return
+	}
 	code, text := websocket.CloseInternalServerErr, "the connection to the kernel broke"
-	if errors.Is(err, agent.ErrEnded) {
-		ctx, cancel := context.WithTimeout(context.Background(), attachLimit)
-		defer cancel()
-		if t.h.cfg.Kernels.Gone(ctx, t.key.kernel) {
-			code, text = websocket.CloseNormalClosure, "the kernel has been shut down"
-		}
+	ctx, cancel := context.WithTimeout(context.Background(), attachLimit)
+	defer cancel()
+	if t.h.cfg.Kernels.Gone(ctx, t.key.kernel) {
+		code, text = websocket.CloseNormalClosure, "the kernel has been shut down"
 	}
 	t.end(code, text)
 }
 
-// end closes both sides, once, and leaves word of how far the client got.
-func (t *tab) end(code int, text string) {
+// lost ends the tab of a client that reads no more: it left, is out of reach, or has connected again. What its system has
+// confirmed is what it got.
+func (t *tab) lost(code int, text string) {
+	t.close(code, text, func(conn *agent.Conn) {
+		if seq, known := t.delivered(); known {
+			_ = conn.Delivered(seq)
+		}
+	})
+}
+
+// end ends the tab of a client that reads on: it will get what has been written, and the agent, which holds its socket
+// too, sees how much that was.
+func (t *tab) end(code int, text string) { t.close(code, text, func(*agent.Conn) {}) }
+
+// close closes both sides, once, after the last word to the agent.
+func (t *tab) close(code int, text string, last func(*agent.Conn)) {
 	t.once.Do(func() {
 		t.mu.Lock()
 		t.done.Store(true)
@@ -366,11 +395,12 @@ func (t *tab) end(code int, text string) {
 			ping.Stop()
 		}
 		if conn != nil {
-			_ = conn.Delivered(t.delivered())
+			last(conn)
+		}
+		closeWith(t.ws, code, text)
+		if conn != nil {
 			_ = conn.Close()
 		}
-		_ = t.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(250*time.Millisecond))
-		_ = t.ws.Close()
 		t.h.tabs.drop(t)
 		close(t.gone)
 	})

@@ -43,11 +43,10 @@ var _ scheduling.Driver = (*Driver)(nil)
 // handleVersion is the version of Handle.State that this driver writes.
 const handleVersion = 1
 
-// handleState is what Handle.State holds: enough to know the agent's process for certain.
+// handleState is what Handle.State holds: the workload's folder, and its agent's process for certain.
 type handleState struct {
-	Dir     string `json:"dir"`
-	PID     int    `json:"pid"`
-	Started uint64 `json:"started"` // of the process, in clock ticks since boot: a PID may be used again
+	Dir string `json:"dir"`
+	agent.Process
 }
 
 // New makes the run folder and the driver.
@@ -70,6 +69,9 @@ func (d *Driver) Info(context.Context) (scheduling.Info, error) {
 	return scheduling.Info{Name: "local", Version: version}, nil
 }
 
+// launchWait is how long a Launch waits for another of the same ID to come to its end.
+const launchWait = 5 * time.Second
+
 // Launch implements scheduling.Driver.
 func (d *Driver) Launch(ctx context.Context, w scheduling.Workload) (scheduling.Handle, error) {
 	if w.User != "" {
@@ -82,9 +84,18 @@ func (d *Driver) Launch(ctx context.Context, w scheduling.Workload) (scheduling.
 		return scheduling.Handle{}, fmt.Errorf("local: %w", err)
 	}
 	dir := filepath.Join(d.cfg.Run, w.ID)
-	if err := os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
-		return d.existing(w.ID, dir)
-	} else if err != nil {
+	err := os.Mkdir(dir, 0o700)
+	for deadline := time.Now().Add(launchWait); errors.Is(err, fs.ErrExist); err = os.Mkdir(dir, 0o700) {
+		h, herr := d.existing(w.ID, dir)
+		if herr == nil || time.Now().After(deadline) || ctx.Err() != nil {
+			return h, herr
+		}
+		select { // somebody else is at it, who may fail yet
+		case <-ctx.Done():
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	if err != nil {
 		return scheduling.Handle{}, fmt.Errorf("local: %w", err)
 	}
 	h, err := d.launch(ctx, w, dir)
@@ -106,7 +117,7 @@ func (d *Driver) launch(ctx context.Context, w scheduling.Workload, dir string) 
 	if err != nil {
 		return scheduling.Handle{}, fmt.Errorf("local: start the agent: %w", err)
 	}
-	return receipt(w.ID, handleState{Dir: dir, PID: pid, Started: startTime(pid)})
+	return receipt(w.ID, handleState{Dir: dir, Process: agent.ProcessOf(pid)})
 }
 
 func receipt(id string, st handleState) (scheduling.Handle, error) {
@@ -117,9 +128,12 @@ func receipt(id string, st handleState) (scheduling.Handle, error) {
 	return scheduling.Handle{Version: handleVersion, ID: id, Driver: "local", State: b}, nil
 }
 
-// existing gives the handle of a workload that was launched before.
+// existing gives the handle of a workload that was launched before: clients can attach, or it has ended.
 func (d *Driver) existing(id, dir string) (scheduling.Handle, error) {
 	st, err := readAgent(dir)
+	if err == nil && st.Alive() {
+		_, err = os.Stat(filepath.Join(dir, agent.SocketFile))
+	}
 	if err != nil {
 		return scheduling.Handle{}, fmt.Errorf("local: workload %s is being launched, or its launch was cut short; stop it first: %w", id, err)
 	}
@@ -128,13 +142,8 @@ func (d *Driver) existing(id, dir string) (scheduling.Handle, error) {
 
 // readAgent finds the agent of a workload by the file that every agent writes before anything else.
 func readAgent(dir string) (handleState, error) {
-	st := handleState{Dir: dir}
-	b, err := os.ReadFile(filepath.Join(dir, agent.AgentFile))
-	if err != nil {
-		return st, err
-	}
-	_, err = fmt.Sscan(string(b), &st.PID, &st.Started)
-	return st, err
+	process, err := agent.ReadProcess(filepath.Join(dir, agent.AgentFile))
+	return handleState{Dir: dir, Process: process}, err
 }
 
 // Recover implements scheduling.Driver.
@@ -188,7 +197,7 @@ func (d *Driver) Inspect(_ context.Context, h scheduling.Handle) (scheduling.Sta
 		info = spec // written once; the folder's own time moves with every file that is made in it
 	}
 	s := scheduling.Status{Phase: scheduling.PhaseRunning, Started: info.ModTime(), Address: "unix:" + filepath.Join(st.Dir, agent.SocketFile)}
-	if alive(st) {
+	if st.Alive() {
 		return s, nil
 	}
 	s.Phase, s.Address = scheduling.PhaseEnded, ""
@@ -241,7 +250,7 @@ func (d *Driver) call(ctx context.Context, h scheduling.Handle, do func(context.
 	if err != nil {
 		return err
 	}
-	if !alive(st) {
+	if !st.Alive() {
 		return fmt.Errorf("local: %s: %w", h.ID, scheduling.ErrNotFound)
 	}
 	c, err := agent.Dial(ctx, filepath.Join(st.Dir, agent.SocketFile), agent.Hello{Watch: true}, nil)
@@ -268,7 +277,7 @@ func (d *Driver) Stop(ctx context.Context, h scheduling.Handle, grace time.Durat
 	if err != nil {
 		return err
 	}
-	if alive(st) {
+	if st.Alive() {
 		kind, cancel := context.WithTimeout(ctx, grace+5*time.Second)
 		defer cancel()
 		err := d.call(kind, h, func(ctx context.Context, c *agent.Conn) error { return c.Stop(ctx, grace) })

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -87,26 +86,9 @@ func startAgent(ctx context.Context, argv []string, dir string) (pid int, err er
 	return 0, errors.Join(context.Cause(ctx), fmt.Errorf("it said: %s", bytes.TrimSpace(why)))
 }
 
-// startTime is when a process started, in clock ticks since boot; 0 if there is none, or only its remains.
-func startTime(pid int) uint64 {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(f) < 20 || f[0] == "Z" || f[0] == "X" {
-		return 0
-	}
-	t, _ := strconv.ParseUint(f[19], 10, 64)
-	return t
-}
-
-// alive says whether the agent runs; a process that has got its PID since does not count.
-func alive(st handleState) bool { return st.Started != 0 && startTime(st.PID) == st.Started }
-
 // waitGone waits until the agent has gone.
 func waitGone(ctx context.Context, st handleState) error {
-	if !alive(st) {
+	if !st.Alive() {
 		return nil
 	}
 	fd, err := unix.PidfdOpen(st.PID, unix.PIDFD_NONBLOCK)
@@ -115,7 +97,7 @@ func waitGone(ctx context.Context, st handleState) error {
 	}
 	f := os.NewFile(uintptr(fd), "pidfd")
 	defer f.Close()
-	for alive(st) {
+	for st.Alive() {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		if n, err := unix.Poll(fds, 50); n > 0 && err == nil {
 			return nil
@@ -129,27 +111,26 @@ func waitGone(ctx context.Context, st handleState) error {
 
 // killAgent ends an agent by force. The system ends the program with it.
 func killAgent(st handleState) {
-	if alive(st) {
+	if st.Alive() {
 		_ = syscall.Kill(st.PID, syscall.SIGKILL)
 		_ = waitGone(context.Background(), st)
 	}
 }
 
 // killGroup ends what a killed agent may have left: the program dies with its agent, but not what the program started.
-// That is in the session which the program leads, unless it made another.
+// That is in the session which the program leads, unless it made another. The session's number is not used again while
+// somebody is in it; a process that has it as its own number and is not the program shows that the session has gone.
 func killGroup(st handleState) {
-	b, err := os.ReadFile(filepath.Join(st.Dir, agent.ProgramFile))
-	if err != nil {
+	program, err := agent.ReadProcess(filepath.Join(st.Dir, agent.ProgramFile))
+	if err != nil || !program.ThisBoot() {
 		return
 	}
-	var pid int
-	var started uint64
-	if _, err := fmt.Sscan(string(b), &pid, &started); err != nil || pid <= 1 {
+	if leader := agent.ProcessOf(program.PID); leader.Started != 0 && leader != program {
 		return
 	}
-	for _, p := range session(pid) {
-		if startTime(p) >= started {
-			_ = syscall.Kill(p, syscall.SIGKILL)
+	for _, pid := range session(program.PID) {
+		if agent.ProcessOf(pid).Started >= program.Started {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
 }
