@@ -33,8 +33,18 @@ type userBytes struct {
 // the API as whoever opened the file.
 const sandbox = "frame-ancestors 'self'; sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads"
 
+// programs are what a browser says it wants to run, in a page of ours or as a worker on our origin (Fetch, request
+// destination). The sandbox does not reach there: a script belongs to the page that loads it.
+var programs = map[string]bool{
+	"script": true, "worker": true, "sharedworker": true, "serviceworker": true,
+	"audioworklet": true, "paintworklet": true, "xslt": true,
+}
+
 // serveUserBytes is the only way in which bytes that people made leave this door as anything but JSON. It answers ranges and conditions.
 func serveUserBytes(c echo.Context, b userBytes) error {
+	if programs[c.Request().Header.Get("Sec-Fetch-Dest")] {
+		return problem.New(problem.Denied, "files of a project are not run by the pages here")
+	}
 	header := c.Response().Header()
 	header.Set(echo.HeaderContentSecurityPolicy, sandbox)
 	header.Set(echo.HeaderXContentTypeOptions, "nosniff")
