@@ -89,7 +89,7 @@ func (h *house) jupyterDoor() door.Door {
 	bus := events.NewBus()
 	store := files.NewHandler(files.Config{
 		Store: h.files, Converter: nbconvert.New(resolver{h.envs}, nbconvert.Local),
-		Records: h.site.db.Storage(), Events: bus, Log: h.log,
+		Records: h.site.db.Storage(), Events: bus,
 	})
 	return jupyter.New(jupyter.Config{
 		Kernels: h.kernels, Events: bus, Login: auth.ToLogin, Log: h.log,

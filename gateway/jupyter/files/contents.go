@@ -141,7 +141,7 @@ func (h *Handler) post(c echo.Context) error {
 		return problem.New(problem.Invalid, "Cannot POST to files, use PUT instead.")
 	}
 	var body posted
-	if err := shape.ReadJSON(short(c), &body); err != nil {
+	if err := shape.ReadJSON(c, &body); err != nil {
 		return err
 	}
 	if from := text(body.CopyFrom); from != "" {
@@ -206,14 +206,17 @@ func (h *Handler) put(c echo.Context) error {
 	return located(c, status, item)
 }
 
+// maxBody is the largest body in bytes that is saved or converted.
+const maxBody = 512 << 20
+
 // body takes the whole body of a request, a large one out of the process's own memory.
 func (h *Handler) body(c echo.Context) (*contents.Spool, error) {
 	req := c.Request()
-	body, err := h.store.Spool(door.CallerOf(c).Project, http.MaxBytesReader(c.Response(), req.Body, shape.MaxBody), req.ContentLength)
+	body, err := h.store.Spool(door.CallerOf(c).Project, http.MaxBytesReader(c.Response(), req.Body, maxBody), req.ContentLength)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, problem.New(problem.TooLarge, "the body is larger than %d MB", shape.MaxBody>>20)
+		return nil, problem.New(problem.TooLarge, "the body is larger than %d MB", maxBody>>20)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, problem.New(problem.Invalid, "the body ended early")
 	}
@@ -266,7 +269,7 @@ func (h *Handler) patch(c echo.Context) error {
 		return echo.ErrMethodNotAllowed
 	}
 	body := new(posted)
-	if err := shape.ReadJSON(short(c), &body); err != nil {
+	if err := shape.ReadJSON(c, &body); err != nil {
 		return err
 	}
 	if body == nil || c.Request().ContentLength == 0 {

@@ -59,7 +59,7 @@ func setup(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	prefix, _, _ := strings.Cut(main, "/lib/")
-	h := files.NewHandler(files.Config{Store: store, Converter: nbconvert.New(noEnv{prefix}, runner), Records: records, Events: w.bus, Log: log})
+	h := files.NewHandler(files.Config{Store: store, Converter: nbconvert.New(noEnv{prefix}, runner), Records: records, Events: w.bus})
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = shape.Error(c, err, "id") }
 	for _, r := range h.Routes() {
@@ -237,6 +237,7 @@ func TestStatusesAreJupyters(t *testing.T) {
 		{200, "GET", "/api/nbconvert", ``, ""},
 		{400, "GET", "/api/resolvePath", ``, ""},
 		{204, "POST", "/api/security/csp-report", `{}`, ""},
+		{413, "PATCH", "/api/config/tree", `{"a":"` + strings.Repeat("x", 4<<20) + `"}`, ""},
 	} {
 		a := w.want(c.status, c.method, c.path, c.body)
 		if a.StatusCode < 400 {
@@ -335,6 +336,17 @@ func TestUserBytesAreConfined(t *testing.T) {
 	view := w.want(200, "GET", "/view/evil.html", "")
 	if !strings.Contains(view.body, `src="/p/demo/jupyter/files/evil.html"`) || strings.Contains(view.body, "fetch") {
 		t.Errorf("view = %s", view.body)
+	}
+}
+
+func TestNoPageOfOursRunsAFile(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	w.file("evil.js", "fetch('/api/v1/me')")
+	for dest, want := range map[string]int{"script": 403, "serviceworker": 403, "worker": 403, "image": 200, "document": 200, "iframe": 200, "empty": 200} {
+		if a := w.do("GET", "/files/evil.js", "", "Sec-Fetch-Dest", dest); a.StatusCode != want || want == 403 && strings.Contains(a.body, "fetch") {
+			t.Errorf("as %s = %d %s, want %d", dest, a.StatusCode, a.body, want)
+		}
 	}
 }
 

@@ -99,7 +99,7 @@ func merge(data, changes map[string]any) {
 
 func readSection(c echo.Context) (section, error) {
 	var data section
-	if err := shape.ReadJSON(short(c), &data); err != nil {
+	if err := shape.ReadJSON(c, &data); err != nil {
 		return nil, err
 	}
 	if data == nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hopyard/hopyard/gateway/door"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/labstack/echo/v4"
 )
@@ -24,38 +25,31 @@ func (t Time) String() string { return time.Time(t).UTC().Format(layout) }
 // MarshalJSON writes the time as a JSON string.
 func (t Time) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
 
-// MaxBody is the largest request body in bytes that Jupyter takes.
-const MaxBody = 512 << 20
+// maxJSON is the largest body in bytes that is decoded as a whole. Files do not come this way, and nothing else is large.
+const maxJSON = 4 << 20
 
-// ReadJSON decodes the request's body into v. An empty body leaves v alone; what is not JSON is Jupyter's own 400.
+// ReadJSON decodes the request's body, of at most 4 MiB, into v. An empty body leaves v alone; what is not JSON is
+// Jupyter's own 400.
 func ReadJSON(c echo.Context, v any) error {
-	body := http.MaxBytesReader(c.Response(), c.Request().Body, MaxBody)
+	body := http.MaxBytesReader(c.Response(), c.Request().Body, maxJSON)
 	err := json.NewDecoder(body).Decode(v)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
 		return nil
 	case errors.As(err, &tooLarge):
-		return problem.New(problem.TooLarge, "the body is larger than %d MB", MaxBody>>20)
+		return problem.New(problem.TooLarge, "the body is larger than %d kB", tooLarge.Limit>>10)
 	default:
 		return problem.New(problem.Invalid, "Invalid JSON in body of request")
 	}
 }
 
-// statuses maps the codes of problems to Jupyter's statuses. Jupyter answers 403, not 401, to the unknown.
-var statuses = map[problem.Code]int{
-	problem.Invalid:         http.StatusBadRequest,
-	problem.Unauthenticated: http.StatusForbidden,
-	problem.Denied:          http.StatusForbidden,
-	problem.NotFound:        http.StatusNotFound,
-	problem.Conflict:        http.StatusConflict,
-	problem.Gone:            http.StatusGone,
-	problem.TooLarge:        http.StatusRequestEntityTooLarge,
-	problem.TooMany:         http.StatusTooManyRequests,
-	problem.NoSpace:         http.StatusInsufficientStorage,
-	problem.Unsupported:     http.StatusNotImplemented,
-	problem.Unavailable:     http.StatusServiceUnavailable,
-	problem.Internal:        http.StatusInternalServerError,
+// status is the HTTP status of a problem's code. Jupyter answers 403, not 401, to the unknown.
+func status(code problem.Code) int {
+	if code == problem.Unauthenticated {
+		return http.StatusForbidden
+	}
+	return door.StatusOf(code)
 }
 
 // Error writes err as Jupyter does: {"message", "reason"}, and for a fault of ours only the id under which it was logged.
@@ -68,7 +62,7 @@ func Error(c echo.Context, err error, id string) error {
 		if p.Reason != "" {
 			reason = p.Reason
 		}
-		return c.JSON(statuses[p.Code], map[string]any{"message": p.Message, "reason": reason})
+		return c.JSON(status(p.Code), map[string]any{"message": p.Message, "reason": reason})
 	case errors.As(err, &he):
 		return c.JSON(he.Code, map[string]any{"message": http.StatusText(he.Code), "reason": nil})
 	default:
