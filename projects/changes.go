@@ -49,29 +49,26 @@ func changeOf(key string) (Change, bool) {
 // hub hands Changes to subscribers.
 type hub struct {
 	mu   sync.Mutex
-	subs []*subscriber // guarded by mu
+	subs []subscriber // guarded by mu
 }
 
-// subscriber is one reader. When its channel is full, changes are dropped and it is told to resync as soon as it reads.
-type subscriber struct {
-	ch     chan Change
-	missed bool // guarded by the hub's mu
-}
+// subscriber is one reader. Its last place is kept for a Resync, which covers all that comes until it is read.
+type subscriber chan Change
 
 // Changes yields what changes from now on, until ctx ends and the channel is closed. Somebody who reads too slowly gets a
 // Resync in place of what was dropped.
 func (s *Service) Changes(ctx context.Context) <-chan Change {
-	sub := &subscriber{ch: make(chan Change, 256)}
+	sub := make(subscriber, 256)
 	s.hub.mu.Lock()
 	s.hub.subs = append(s.hub.subs, sub)
 	s.hub.mu.Unlock()
 	context.AfterFunc(ctx, func() {
 		s.hub.mu.Lock()
 		defer s.hub.mu.Unlock()
-		s.hub.subs = slices.DeleteFunc(s.hub.subs, func(x *subscriber) bool { return x == sub })
-		close(sub.ch)
+		s.hub.subs = slices.DeleteFunc(s.hub.subs, func(x subscriber) bool { return x == sub })
+		close(sub)
 	})
-	return sub.ch
+	return sub
 }
 
 func (h *hub) publish(c Change) {
@@ -82,14 +79,13 @@ func (h *hub) publish(c Change) {
 	}
 }
 
-func (s *subscriber) send(c Change) {
-	if s.missed {
-		c = Change{Kind: Resync} // which covers c
+// send is called by one at a time, so that a place which is free stays free.
+func (s subscriber) send(c Change) {
+	if len(s) == cap(s)-1 {
+		c = Change{Kind: Resync}
 	}
 	select {
-	case s.ch <- c:
-		s.missed = false
+	case s <- c:
 	default:
-		s.missed = true
 	}
 }

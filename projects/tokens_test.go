@@ -1,6 +1,7 @@
 package projects_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -116,7 +117,29 @@ func TestChangesTellWhatToLookAt(t *testing.T) {
 	changes := b.people.Changes(t.Context())
 	_, err := b.open(t).SetMember(t.Context(), projects.By{}, "demo", "admin", projects.DataScientist)
 	must(t, err)
-	want := projects.Change{Kind: projects.KindMembers, Project: "demo", User: "admin", ID: "admin"}
+	wantChange(t, changes, projects.Change{Kind: projects.KindMembers, Project: "demo", User: "admin", ID: "admin"})
+}
+
+func TestASlowReaderOfChangesIsToldToLookAtEverything(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	slow, prompt := b.people.Changes(t.Context()), b.people.Changes(t.Context())
+	for i := range 300 {
+		_, err := b.people.DescribeProject(t.Context(), projects.By{}, "demo", strconv.Itoa(i))
+		must(t, err)
+		wantChange(t, prompt, projects.Change{Kind: projects.KindProjects, Project: "demo", ID: "demo"})
+	}
+	var last projects.Change
+	for range len(slow) {
+		last = <-slow
+	}
+	if last.Kind != projects.Resync {
+		t.Errorf("after 300 changes the last that waits is %+v, want a resync", last)
+	}
+}
+
+func wantChange(t *testing.T, changes <-chan projects.Change, want projects.Change) {
+	t.Helper()
 	for {
 		select {
 		case c := <-changes:
