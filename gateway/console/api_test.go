@@ -261,6 +261,23 @@ func TestOwnWorkloadsAreStoppedByAnybodyAndOthersByOwners(t *testing.T) {
 	s.call(t, "sam", "GET", "/projects/demo/workloads/k3", "", 200, &one)
 }
 
+func TestWhoHasNoPlaceAnyMoreRunsNothing(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for _, w := range []workloads.Info{{ID: "k1", Owner: "sam", Project: "demo"}, {ID: "k2", Owner: "sam", Project: "other"}, {ID: "k3", Owner: "olga", Project: "demo"}} {
+		s.runs.add(w)
+	}
+	s.call(t, "olga", "DELETE", "/projects/demo/members/sam", "", 204, nil)
+	if want := []string{"demo/k1 by olga"}; !slices.Equal(s.runs.stopped, want) {
+		t.Errorf("removing a member stopped %v, want %v", s.runs.stopped, want)
+	}
+	s.call(t, "admin", "DELETE", "/users/sam", "", 204, nil)
+	slices.Sort(s.runs.stopped)
+	if want := []string{"demo/k1 by admin", "demo/k1 by olga", "other/k2 by admin"}; !slices.Equal(s.runs.stopped, want) {
+		t.Errorf("removing the account stopped %v, want %v", s.runs.stopped, want)
+	}
+}
+
 func TestAuditLog(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -149,7 +149,7 @@ func (r *runs) List(_ context.Context, project string) ([]workloads.Info, error)
 	defer r.mu.Unlock()
 	var in []workloads.Info
 	for _, w := range r.infos {
-		if w.Project == project {
+		if project == "" || w.Project == project {
 			in = append(in, w)
 		}
 	}

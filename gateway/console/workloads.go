@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/hopyard/hopyard/gateway/door"
 	"github.com/hopyard/hopyard/internal/problem"
@@ -51,20 +52,26 @@ func (a *API) stopWorkload(c echo.Context) error {
 	return c.NoContent(http.StatusAccepted)
 }
 
-// stopAllOf ends what somebody runs in a project, or everywhere where project is empty, once they have no place there.
+// stopAllOf ends what somebody runs in a project, or everywhere where project is empty, once they have no place there: also
+// when the caller does not wait for it.
 func (a *API) stopAllOf(ctx context.Context, project, owner, by string) error {
+	ctx = context.WithoutCancel(ctx)
 	infos, err := a.runs.List(ctx, project)
 	if err != nil {
 		return err
 	}
-	var errs error
-	for _, w := range infos {
+	errs := make([]error, len(infos))
+	var stops sync.WaitGroup
+	for i, w := range infos {
 		if w.Owner != owner {
 			continue
 		}
-		if err := a.runs.Stop(ctx, w.Project, w.ID, by); err != nil && !problem.Is(err, problem.NotFound) {
-			errs = errors.Join(errs, err)
-		}
+		stops.Go(func() {
+			if err := a.runs.Stop(ctx, w.Project, w.ID, by); !problem.Is(err, problem.NotFound) {
+				errs[i] = err
+			}
+		})
 	}
-	return errs
+	stops.Wait()
+	return errors.Join(errs...)
 }
