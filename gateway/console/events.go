@@ -51,6 +51,7 @@ func (a *API) events(c echo.Context) error {
 	var stop context.CancelFunc
 	s.over, stop = until(c, s.who)
 	defer stop()
+	defer func() { _ = s.rc.SetWriteDeadline(time.Time{}) }() // the connection may serve other requests
 	if err := s.begin(); err != nil {
 		return err
 	}
