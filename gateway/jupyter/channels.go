@@ -32,13 +32,14 @@ const (
 // framing writes a message of the journal, which is in v1 framing, as a client reads it.
 type framing func(ws *websocket.Conn, v1 []byte, scratch []byte) ([]byte, error)
 
-// framingFor chooses by the subprotocol that was agreed on. A client without one and without an Origin is no browser but
-// another Jupyter server or a script: those decode every frame as text, so buffers are left out for them.
+// framingFor chooses by the subprotocol that was agreed on. A client without one that is no browser is another Jupyter server
+// or a script: those decode every frame as text, so buffers are left out for them. Browsers name themselves and their page;
+// Python's websocket-client, which jupyter_server's GatewayKernelClient uses, makes up the page but has no name.
 func framingFor(ws *websocket.Conn, r *http.Request) framing {
 	switch {
 	case ws.Subprotocol() == wire.V1Protocol:
 		return asIs
-	case r.Header.Get("Origin") == "":
+	case r.Header.Get("Origin") == "" || r.Header.Get("User-Agent") == "":
 		return asText
 	default:
 		return asDefault
