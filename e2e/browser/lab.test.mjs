@@ -51,8 +51,8 @@ test('a person works in JupyterLab', async t => {
   });
 
   await step('interrupt stops a loop', async () => {
-    const cell = await lab.enter('while True:\n    pass');
-    await lab.state('busy');
+    const cell = await lab.enter('print("in the cell")\nwhile True:\n    pass');
+    await until('it runs', async () => (await lab.text(cell)).includes('in the cell'));
     await lab.tool('notebook:interrupt-kernel').click();
     await lab.done(cell);
     assert.match(await lab.text(cell), /KeyboardInterrupt/);
