@@ -12,7 +12,8 @@ import (
 // end. One Bridge serves one generation, that is one process, of a program.
 //
 // The agent calls Prepare, starts the process, then Connect; it calls Input only after Connect has returned nil, and Close
-// last, in every case, after the process has ended. Input, Interrupt and Shutdown may be called at the same time.
+// last, in every case, after Connect has returned and the process has ended. Input, Interrupt and Shutdown may be called at
+// the same time.
 type Bridge interface {
 	// Prepare makes what the program needs before it starts and says how to start it.
 	Prepare(ctx context.Context) (Start, error)
@@ -30,7 +31,7 @@ type Bridge interface {
 	Lost(reason string, again bool)
 	// Cut makes what clients are told when the records from to to were cut before they read them; nil for nothing.
 	Cut(from, to uint64) []byte
-	// Close releases what the Bridge holds.
+	// Close reads to the end what the process has said before it ended, and releases what the Bridge holds.
 	Close() error
 }
 

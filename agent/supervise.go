@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -189,12 +190,14 @@ func (g *generation) run() outcome {
 	}
 	ctx, cancel := context.WithCancel(a.ctx)
 	up := make(chan error, 1)
-	go func() { up <- g.bridge.Connect(ctx) }()
+	var connecting sync.WaitGroup
+	connecting.Go(func() { up <- g.bridge.Connect(ctx) })
 	o := g.watch(ctx, up)
 	cancel() // first: then nobody sets a.bridge again
 	a.mu.Lock()
 	a.bridge = nil
 	a.mu.Unlock()
+	connecting.Wait()
 	_ = g.bridge.Close()
 	o.code, o.how = g.prog.exit()
 	if !o.cameUp && !o.stopped {

@@ -331,16 +331,29 @@ func (b *Bridge) stderr(parent []byte, text string) []byte {
 	return b.message(wire.IOPub, "stream", parent, content)
 }
 
+// lastWait is how long the last words of a kernel may take to be read. They are here already, and end with its process.
+const lastWait = time.Second
+
 // Close implements agent.Bridge.
 func (b *Bridge) Close() error {
-	if b.cancel != nil {
-		b.cancel()
+	if b.cancel == nil {
+		return nil // never connected
+	}
+	b.cancel()
+	read := make(chan struct{})
+	go func() {
+		b.wg.Wait()
+		close(read)
+	}()
+	select {
+	case <-read:
+	case <-time.After(lastWait): // a process that cannot be killed holds the sockets
 	}
 	b.mu.Lock()
 	for _, ch := range b.open {
 		ch.Close()
 	}
 	b.mu.Unlock()
-	b.wg.Wait()
+	<-read
 	return nil
 }

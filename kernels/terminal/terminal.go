@@ -8,9 +8,11 @@ package terminal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 	"unicode/utf8"
 
 	"github.com/creack/pty"
@@ -134,17 +136,22 @@ func (b *Bridge) Lost(string, bool) {}
 // Cut implements agent.Bridge: what scrolled off a screen is not missed.
 func (b *Bridge) Cut(uint64, uint64) []byte { return nil }
 
+// lastWait is how long the last words of a shell may take to be read. They are here already, and end with its processes.
+const lastWait = time.Second
+
 // Close implements agent.Bridge.
 func (b *Bridge) Close() error {
-	if b.their != nil {
-		_ = b.their.Close()
-	}
-	if b.ours == nil {
+	switch {
+	case b.ours == nil:
 		return nil
+	case b.their != nil: // never connected
+		return errors.Join(b.their.Close(), b.ours.Close())
+	}
+	select {
+	case <-b.done:
+	case <-time.After(lastWait): // a process that cannot be killed holds the terminal
 	}
 	err := b.ours.Close()
-	if b.their == nil {
-		<-b.done
-	}
+	<-b.done
 	return err
 }

@@ -6,8 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hopyard/hopyard/agent"
@@ -27,12 +29,14 @@ func Main(m *testing.M, programs map[string]Program) {
 	os.Exit(m.Run())
 }
 
-// Agent is the program "agent" for workloads of these kinds.
+// Agent is the program "agent" for workloads of these kinds. It ends at SIGTERM, as the real one does.
 func Agent(factories map[string]agent.Factory) Program {
 	return func(args []string) int {
 		log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 		ready := os.NewFile(3, "ready")
-		err := agent.Run(context.Background(), agent.Config{
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		err := agent.Run(ctx, agent.Config{
 			Dir: args[1], Factories: factories, Log: log,
 			Ready: func() {
 				_, _ = io.WriteString(ready, "ready")
@@ -77,7 +81,7 @@ func Config(tb testing.TB, run string) local.Config {
 			tb.Errorf("an agent reports: %s", text)
 		}
 	})
-	return local.Config{Run: run, Agent: []string{"/usr/bin/env", "GORACE=log_path=" + filepath.Join(races, "race"), exe, "agent"}}
+	return local.Config{Run: run, Agent: []string{"/usr/bin/env", "GORACE=atexit_sleep_ms=0 log_path=" + filepath.Join(races, "race"), exe, "agent"}}
 }
 
 // Driver opens a driver on a run folder of its own. When the test ends nothing may be left in that folder.
