@@ -75,6 +75,7 @@ type Agent struct {
 	end     context.CancelFunc
 
 	commands chan command
+	over     chan struct{} // closed when no command is taken any more
 
 	mu       sync.Mutex // guards below
 	state    State
@@ -147,7 +148,7 @@ func open(ctx context.Context, cfg Config) (*Agent, error) {
 	ctx, end := context.WithCancel(ctx)
 	return &Agent{
 		spec: spec, dir: cfg.Dir, log: cfg.Log, factory: factory, journal: j, ctx: ctx, end: end,
-		commands: make(chan command), changed: make(chan struct{}), told: make(chan struct{}),
+		commands: make(chan command), over: make(chan struct{}), changed: make(chan struct{}), told: make(chan struct{}),
 		state: State{Phase: Starting, Started: now, LastActivity: now},
 	}, nil
 }
@@ -157,6 +158,7 @@ const lastWait = 500 * time.Millisecond
 
 // finish leaves the program's fate on disk, lets watchers and clients read to the end, and ends.
 func (a *Agent) finish(exit Exit) error {
+	close(a.over)
 	b, err := json.Marshal(exit)
 	if err == nil {
 		err = writeFile(filepath.Join(a.dir, StatusFile), b)
@@ -279,7 +281,7 @@ func (a *Agent) Activity(activity string, counts bool) {
 func (a *Agent) input(ctx context.Context, client string, body []byte) error {
 	a.mu.Lock()
 	b := a.bridge
-	if b == nil && (a.state.Phase == Starting || a.state.Phase == Restarting) {
+	if b == nil && a.state.Phase != Dead && a.state.Phase != Ended {
 		defer a.mu.Unlock()
 		if a.waiting+len(body) > maxPending {
 			return fmt.Errorf("agent: more than %d MB wait for a program that has not started", maxPending>>20)

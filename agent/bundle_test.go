@@ -83,7 +83,7 @@ func launch(t testing.TB, script string, change ...func(*scheduling.Workload)) *
 	t.Helper()
 	d, dir := localtest.Driver(t), t.TempDir()
 	w := scheduling.Workload{
-		ID: "w", Kind: "plain", Argv: []string{"/bin/sh", "-c", script}, Dir: dir, Env: []string{"PATH=/usr/bin:/bin"},
+		ID: "w-" + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36), Kind: "plain", Argv: []string{"/bin/sh", "-c", script}, Dir: dir, Env: []string{"PATH=/usr/bin:/bin"},
 	}
 	for _, c := range change {
 		c(&w)

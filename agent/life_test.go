@@ -80,7 +80,7 @@ func TestClientsReadToTheEnd(t *testing.T) {
 
 func TestProgramThatDiesIsRestartedSoOften(t *testing.T) {
 	t.Parallel()
-	p := launch(t, `echo $$ >> pids; [ -e stay ] && exec sleep 1000; echo goodbye >&2; exit 4`, restarts(2))
+	p := launch(t, `echo $$ >> pids; [ -e stay ] && exec sleep 1000; sleep 0.1; exit 4`, restarts(2))
 	w, states := p.watch()
 	s := until(t, states, "death", phase(agent.Dead))
 	if s.Gen != 3 || s.ExitCode != 4 || !strings.Contains(s.Reason, "exited with code 4") {
@@ -209,10 +209,10 @@ func TestNoDescendantOutlivesTheProgram(t *testing.T) {
 
 func TestProgramDiesWithItsAgentAndStopSweepsTheRest(t *testing.T) {
 	t.Parallel()
-	p := launch(t, `sleep 1000 & echo $! >> pids; echo $$ >> pids; : > up; wait`)
-	p.file("up")
-	pids := p.pids("pids")
-	child, leader := pids[0], pids[1]
+	p := launch(t, daemons+`while :; do sleep 0.1; done`)
+	var pids []int
+	eventually(t, "all four run", func() bool { pids = p.pids("pids"); return len(pids) == 4 })
+	leader := p.pids("leader")[0]
 	if err := syscall.Kill(p.agentPID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,11 @@ func TestProgramDiesWithItsAgentAndStopSweepsTheRest(t *testing.T) {
 		t.Errorf("Wait() = %+v, want that its agent was killed", s)
 	}
 	p.stop(0)
-	eventually(t, "the program's child is gone", func() bool { return !running(child) })
+	for _, pid := range pids {
+		if running(pid) {
+			t.Errorf("process %d runs", pid)
+		}
+	}
 }
 
 func TestOrphansAreCollected(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,7 +30,8 @@ type attachment struct {
 	progress progress
 	witness  *witness
 
-	wmu sync.Mutex // serialises writes
+	calls sync.WaitGroup // that are being carried out; added to by who reads
+	wmu   sync.Mutex     // serialises writes
 }
 
 // serve answers on the agent's socket until it is closed.
@@ -69,7 +71,8 @@ func (a *Agent) attach(conn *net.UnixConn) {
 		return
 	}
 	defer end(nil)
-	context.AfterFunc(ctx, func() { _ = conn.Close() })
+	// What the gateway has said already, its last word above all, is still read; then reading and writing fail.
+	context.AfterFunc(ctx, func() { _, _ = conn.CloseRead(), conn.CloseWrite() })
 	if hello.Watch {
 		t.watch()
 		return
@@ -254,7 +257,7 @@ func (t *attachment) call(payload []byte) error {
 		return fmt.Errorf("agent: call: %w", err)
 	}
 	id := [4]byte(payload[:4])
-	go func() {
+	t.calls.Go(func() {
 		var rep reply
 		result, err := t.a.do(t.ctx, c)
 		if err != nil {
@@ -264,17 +267,22 @@ func (t *attachment) call(payload []byte) error {
 		}
 		b, _ := json.Marshal(rep)
 		_ = t.write(frameReply, append(id[:], b...))
-	}()
+	})
 	return nil
 }
 
 // usageEvery is how often a watcher hears of memory and processor time.
 const usageEvery = 5 * time.Second
 
-// watch sends the agent's state whenever it changes.
+// watch sends the agent's state whenever it changes. The last state is followed by the replies to all calls.
 func (t *attachment) watch() {
+	var last atomic.Bool
+	read := make(chan struct{})
 	go func() {
-		t.end(t.receive())
+		defer close(read)
+		if err := t.receive(); !last.Load() {
+			t.end(err)
+		}
 	}()
 	t.a.measure()
 	state, changed := t.a.stateAndChange()
@@ -296,7 +304,14 @@ func (t *attachment) watch() {
 			return
 		}
 		state, changed = t.a.stateAndChange()
-		if t.writeJSON(frameState, state) != nil || state.Phase == Ended {
+		if t.writeJSON(frameState, state) != nil {
+			return
+		}
+		if state.Phase == Ended {
+			last.Store(true)
+			_ = t.conn.CloseRead()
+			<-read
+			t.calls.Wait()
 			return
 		}
 	}

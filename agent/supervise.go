@@ -57,8 +57,10 @@ func (a *Agent) do(ctx context.Context, c call) (any, error) {
 	}
 	select {
 	case a.commands <- cmd:
-	case <-a.ctx.Done():
+	case <-a.over:
 		return nil, errors.New("the program has ended")
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 	select {
 	case err := <-cmd.done:
@@ -113,7 +115,7 @@ func (a *Agent) supervise() Exit {
 
 // again prepares the state for another generation.
 func (a *Agent) again(reason string) {
-	a.setState(func(s *State) { s.Phase, s.Activity, s.Reason = Restarting, "restarting", reason })
+	a.setState(func(s *State) { s.Phase, s.Activity, s.Reason, s.ExitCode = Restarting, "restarting", reason, 0 })
 }
 
 // idle waits, without a program, for a command that changes that.
@@ -263,6 +265,11 @@ func (g *generation) watch(ctx context.Context, up <-chan error) (o outcome) {
 			go a.ready(ctx, g.bridge)
 		case <-g.prog.done:
 			killDescendants()
+			select {
+			case err := <-up: // just before
+				o.cameUp = o.cameUp || err == nil
+			default:
+			}
 			return o
 		case <-sigchld:
 			reapOrphans(g.prog.pid())

@@ -36,6 +36,7 @@ func TestConformance(t *testing.T) {
 		config := localtest.Config(tb, localtest.RunDir(tb))
 		return schedulingtest.World{
 			Workload: scheduling.Workload{Kind: "process", Project: "demo"},
+			Env:      []string{"HOPYARD_WORKLOAD=env"},
 			Open: func(tb testing.TB) scheduling.Driver {
 				d, err := local.New(config)
 				if err != nil {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,7 +106,11 @@ func (d *Driver) Launch(ctx context.Context, w scheduling.Workload) (scheduling.
 	return h, nil
 }
 
+// marker is the variable by which a workload's processes are known whose agent was killed.
+func marker(id string) string { return "HOPYARD_WORKLOAD=" + id }
+
 func (d *Driver) launch(ctx context.Context, w scheduling.Workload, dir string) (scheduling.Handle, error) {
+	w.Env = append(slices.Clone(w.Env), marker(w.ID))
 	spec, err := json.Marshal(agent.Spec{Workload: w, Journal: d.cfg.Journal})
 	if err != nil {
 		return scheduling.Handle{}, fmt.Errorf("local: %w", err)
@@ -286,7 +291,9 @@ func (d *Driver) Stop(ctx context.Context, h scheduling.Handle, grace time.Durat
 		}
 		killAgent(st) // it is gone, or deaf
 	}
-	killGroup(st)
+	if _, err := readExit(st.Dir); err != nil { // an agent that leaves its word has swept by itself
+		sweep(ctx, st, h.ID)
+	}
 	if err := os.RemoveAll(st.Dir); err != nil {
 		return fmt.Errorf("local: %w", err)
 	}

@@ -117,26 +117,44 @@ func killAgent(st handleState) {
 	}
 }
 
-// killGroup ends what a killed agent may have left: the program dies with its agent, but not what the program started.
-// That is in the session which the program leads, unless it made another. The session's number is not used again while
-// somebody is in it; a process that has it as its own number and is not the program shows that the session has gone.
-func killGroup(st handleState) {
-	program, err := agent.ReadProcess(filepath.Join(st.Dir, agent.ProgramFile))
-	if err != nil || !program.ThisBoot() {
-		return
-	}
-	if leader := agent.ProcessOf(program.PID); leader.Started != 0 && leader != program {
-		return
-	}
-	for _, pid := range session(program.PID) {
-		if agent.ProcessOf(pid).Started >= program.Started {
+// sweep ends what a killed agent may have left: the program dies with its agent, but not what the program started. A process
+// belongs to the workload if it is in the session which the program leads, or has our marker in its environment.
+func sweep(ctx context.Context, st handleState, id string) {
+	sid := sessionOf(st)
+	for deadline := time.Now().Add(sweepLimit); ctx.Err() == nil && time.Now().Before(deadline); {
+		left := processes(func(pid int) bool {
+			got, err := unix.Getsid(pid)
+			return err == nil && sid != 0 && got == sid || marked(pid, marker(id))
+		})
+		if len(left) == 0 {
+			return
+		}
+		for _, pid := range left {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
+		time.Sleep(2 * time.Millisecond)
 	}
 }
 
-// session lists the processes of a session.
-func session(sid int) []int {
+// sweepLimit is when a process that cannot die (it waits for a dead disk) is given up.
+const sweepLimit = 5 * time.Second
+
+// sessionOf is the number of the session which the program leads, or 0 if it is not known or somebody else has it now. It is
+// not used again while somebody is in the session; a process that has it as its own number and is not the program
+// shows that the session has gone.
+func sessionOf(st handleState) int {
+	program, err := agent.ReadProcess(filepath.Join(st.Dir, agent.ProgramFile))
+	if err != nil || !program.ThisBoot() {
+		return 0
+	}
+	if leader := agent.ProcessOf(program.PID); leader.Started != 0 && leader != program {
+		return 0
+	}
+	return program.PID
+}
+
+// processes lists the running processes that match.
+func processes(match func(pid int) bool) []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -144,12 +162,15 @@ func session(sid int) []int {
 	var out []int
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		if got, err := unix.Getsid(pid); err == nil && got == sid {
+		if err == nil && pid > 1 && pid != os.Getpid() && match(pid) && agent.ProcessOf(pid).Started != 0 {
 			out = append(out, pid)
 		}
 	}
 	return out
+}
+
+// marked says whether a process has the variable in the environment that it was started with.
+func marked(pid int, variable string) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && bytes.Contains(append([]byte{0}, b...), []byte("\x00"+variable+"\x00"))
 }
