@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/plugins/queue"
+	"github.com/hopyard/hopyard/plugins/scheduling"
+	"github.com/hopyard/hopyard/plugins/storage"
 )
 
 // jobStop is the kind of job that ends a workload and removes what it left. It is in the queue, so that a stop that was
@@ -66,8 +69,19 @@ func (m *Manager) askStop(ctx context.Context, w *workload) error {
 
 // reap sweeps a workload that ended by itself.
 func (m *Manager) reap(w *workload) {
-	if err := m.askStop(m.ctx, w); err != nil && m.ctx.Err() == nil {
-		m.cfg.Log.Error("ended workload is not swept", "workload", w.id, "error", err)
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Minute) {
+		err := m.askStop(m.ctx, w)
+		if err == nil || m.ctx.Err() != nil {
+			return
+		}
+		m.cfg.Log.Error("ended workload is not swept yet", "workload", w.id, "error", err)
+		select {
+		case <-time.After(pause):
+		case <-w.gone:
+			return
+		case <-m.ctx.Done():
+			return
+		}
 	}
 }
 
@@ -129,21 +143,119 @@ func (m *Manager) work(c queue.Claim) {
 	}
 }
 
+// stop carries out one stop. What is stored counts: this process may not know the workload, which another one launched.
 func (m *Manager) stop(ctx context.Context, payload []byte) error {
 	var job stopJob
 	if err := json.Unmarshal(payload, &job); err != nil {
 		return fmt.Errorf("stop job: %w", err)
 	}
-	w, err := m.find(job.Project, job.ID)
-	if problem.Is(err, problem.NotFound) {
-		return nil // done before
+	stored, err := m.cfg.Storage.Get(ctx, key(job.Project, job.ID))
+	if err == nil {
+		err = m.stopStored(ctx, job, stored.Value)
 	}
-	if h, ok := w.handle(); ok {
-		if err := m.cfg.Driver.Stop(ctx, h, m.cfg.Grace); err != nil {
-			return err
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	if w, err := m.find(job.Project, job.ID); err == nil {
+		m.drop(w, "")
+	}
+	return nil
+}
+
+func (m *Manager) stopStored(ctx context.Context, job stopJob, value []byte) error {
+	r, err := decode(value)
+	if err != nil {
+		return err
+	}
+	h := scheduling.Handle{Driver: m.driver, ID: job.ID}
+	if r.Handle != nil {
+		h = *r.Handle
+	}
+	if err := m.cfg.Driver.Stop(ctx, h, m.cfg.Grace); err != nil {
+		return fmt.Errorf("stop %s: %w", job.ID, err)
+	}
+	if _, err := m.cfg.Storage.Apply(ctx, storage.Delete(key(job.Project, job.ID))); err != nil {
+		return fmt.Errorf("stop %s: %w", job.ID, err)
+	}
+	return nil
+}
+
+// lookEvery is how often storage is looked at for what no hint told.
+const lookEvery = 15 * time.Second
+
+// follow drops the workloads that other processes have stopped.
+func (m *Manager) follow() {
+	hints := make(chan struct{}, 1)
+	m.wg.Go(func() { m.watchStorage(hints) })
+	if m.Recovered(m.ctx) != nil {
+		return
+	}
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-hints:
+		case <-look.C:
+		case <-m.ctx.Done():
+			return
+		}
+		if err := m.dropForgotten(m.ctx); err != nil && m.ctx.Err() == nil {
+			m.cfg.Log.Warn("stored workloads could not be listed", "error", err)
 		}
 	}
-	m.forget(ctx, w, "")
+}
+
+// watchStorage gives a hint whenever a workload has been removed from storage.
+func (m *Manager) watchStorage(hints chan<- struct{}) {
+	watcher, err := m.cfg.Storage.Watch(m.ctx, prefix)
+	if err != nil {
+		m.cfg.Log.Warn("storage cannot be watched", "error", err)
+		return
+	}
+	defer watcher.Close()
+	for {
+		change, err := watcher.Next(m.ctx)
+		if err != nil && !errors.Is(err, storage.ErrMissed) {
+			return
+		}
+		if err == nil && !change.Deleted {
+			continue
+		}
+		if project, id, ok := splitKey(change.Key); err == nil && ok {
+			if _, err := m.find(project, id); err != nil {
+				continue // we did it ourselves
+			}
+		}
+		select {
+		case hints <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// dropForgotten drops what is in memory and not in storage. It looks at memory first: what is launched meanwhile is stored
+// before it is known here.
+func (m *Manager) dropForgotten(ctx context.Context) error {
+	m.mu.Lock()
+	known := maps.Clone(m.live)
+	m.mu.Unlock()
+	for q := (storage.Query{Prefix: prefix}); ; {
+		page, err := m.cfg.Storage.List(ctx, q)
+		if err != nil {
+			return fmt.Errorf("workloads: %w", err)
+		}
+		for _, rec := range page.Records {
+			if _, id, ok := splitKey(rec.Key); ok {
+				delete(known, id)
+			}
+		}
+		if q.After = page.Next; page.Next == "" {
+			break
+		}
+	}
+	for _, w := range known {
+		m.drop(w, "")
+	}
 	return nil
 }
 
