@@ -94,48 +94,51 @@ func (b *benchmark) idle(ctx context.Context) error {
 		return err
 	}
 	defer c.leave()
-	for _, n := range []int{b.sockets / 5, b.sockets} {
-		if err := b.crowded(ctx, c, n); err != nil {
-			return err
-		}
+	first, err := b.crowded(ctx, c, b.sockets/5)
+	if err != nil {
+		return err
 	}
-	if b.alone {
-		return nil
+	if _, err := b.crowded(ctx, c, b.sockets); err != nil || b.alone {
+		return err
 	}
-	return b.idlePeer(ctx)
+	return b.idlePeer(ctx, first)
 }
 
+// added is what each of the last websockets took: kB of RSS and files in the server's process.
+type added struct{ rss, files float64 }
+
 // crowded takes the difference that the websockets up to n make.
-func (b *benchmark) crowded(ctx context.Context, c *crowd, n int) error {
+func (b *benchmark) crowded(ctx context.Context, c *crowd, n int) (added, error) {
 	time.Sleep(settle)
 	gateway, agents := usageOf(c.s.proc.pid()), usageOf(c.s.agents()...)
 	more := float64(n - len(c.idle))
 	begin := time.Now()
 	if err := c.grow(ctx, n); err != nil {
-		return err
+		return added{}, err
 	}
 	progress("  %d websockets opened in %.1f s", int(more), time.Since(begin).Seconds())
 	time.Sleep(settle)
 	gateway2, agents2 := usageOf(c.s.proc.pid()), usageOf(c.s.agents()...)
 	at := fmt.Sprintf(" for each of %d", n)
-	b.atMost("gateway's RSS"+at, float64(gateway2.RSS-gateway.RSS)/more, "kB", 40)
+	each := added{float64(gateway2.RSS-gateway.RSS) / more, float64(gateway2.Files-gateway.Files) / more}
+	b.atMost("gateway's RSS"+at, each.rss, "kB", 40)
 	b.figure("gateway's PSS"+at, float64(gateway2.PSS-gateway.PSS)/more, "kB")
-	b.atMost("gateway's files"+at, float64(gateway2.Files-gateway.Files)/more, "", 2)
+	b.atMost("gateway's files"+at, each.files, "", 2)
 	b.figure("agents' PSS"+at, float64(agents2.PSS-agents.PSS)/more, "kB")
 	b.figure("agents' files"+at, float64(agents2.Files-agents.Files)/more, "")
 	took, err := c.cells()
 	if err != nil {
-		return fmt.Errorf("a cell with %d websockets open: %w", n, err)
+		return each, fmt.Errorf("a cell with %d websockets open: %w", n, err)
 	}
 	b.figure(fmt.Sprintf("a cell with %d open, p50", n), took.at(0.5), "ms")
 	b.atMost(fmt.Sprintf("websockets of %d cut by the server", n), float64(c.cut.Load()), "", 0)
-	return nil
+	return each, nil
 }
 
 // peerSockets is what one process of jupyter_server can hold: it dies beyond 250.
 const peerSockets = 200
 
-func (b *benchmark) idlePeer(ctx context.Context) error {
+func (b *benchmark) idlePeer(ctx context.Context, ours added) error {
 	s, err := b.startPeer(ctx, asShipped)
 	if err != nil {
 		return err
@@ -153,14 +156,8 @@ func (b *benchmark) idlePeer(ctx context.Context) error {
 	}
 	time.Sleep(settle)
 	after := usageOf(s.proc.pid())
-	b.add(row{
-		What: fmt.Sprintf("RSS for each of %d", peerSockets), Unit: "kB", Peer: s.name, Theirs: float64(after.RSS-before.RSS) / peerSockets,
-	})
-	b.add(row{What: fmt.Sprintf("files for each of %d", peerSockets), Peer: s.name, Theirs: float64(after.Files-before.Files) / peerSockets})
-	took, err := c.cells()
-	if err != nil {
-		return err
-	}
-	b.add(row{What: fmt.Sprintf("a cell with %d open", peerSockets), Unit: "ms", Peer: s.name, Theirs: took.at(0.5)})
+	rss, files := float64(after.RSS-before.RSS)/peerSockets, float64(after.Files-before.Files)/peerSockets
+	b.beside(fmt.Sprintf("RSS of a websocket, %d there", peerSockets), ours.rss, rss, "kB", s.name, rss/ours.rss, 0)
+	b.beside(fmt.Sprintf("files of a websocket, %d there", peerSockets), ours.files, files, "", s.name, files/ours.files, 0)
 	return nil
 }

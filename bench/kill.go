@@ -11,9 +11,6 @@ import (
 	"github.com/hopyard/hopyard/kernels/wire"
 )
 
-// killEvery is how often the gateway is killed.
-const killEvery = 2 * time.Second
-
 // survivor is a client that comes back under the same session id whenever its connection breaks, and misses nothing.
 type survivor struct {
 	*tally
@@ -130,7 +127,7 @@ func (b *benchmark) kill(ctx context.Context) error {
 		progress("  the fast client has %d of %d after %.1f s", fast.got, b.messages, time.Since(begin).Seconds())
 	})
 	readers.Go(func() { errs[1] = slow.follow(ctx, false) })
-	kills, err := s.killUntil(&readers)
+	kills, err := s.killUntil(&readers, b.killEvery)
 	if err != nil {
 		return err
 	}
@@ -142,14 +139,14 @@ func (b *benchmark) kill(ctx context.Context) error {
 	return nil
 }
 
-// killUntil kills the gateway and starts it anew until the readers have ended.
-func (s *server) killUntil(readers *sync.WaitGroup) (kills int, err error) {
+// killUntil kills the gateway and starts it anew, again and again, until the readers have ended.
+func (s *server) killUntil(readers *sync.WaitGroup, every time.Duration) (kills int, err error) {
 	done := make(chan struct{})
 	go func() {
 		readers.Wait()
 		close(done)
 	}()
-	tick := time.NewTicker(killEvery)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {

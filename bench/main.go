@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // options are what can be chosen on the command line.
@@ -33,6 +34,8 @@ type options struct {
 	messages int
 	sessions int
 	sockets  int
+
+	killEvery time.Duration
 }
 
 // benchmark is one run: its options, its programs and what it found.
@@ -83,6 +86,7 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&b.messages, "messages", 1_000_000, "messages of a flood")
 	flags.IntVar(&b.sessions, "sessions", 10_000, "stored sessions when the gateway is killed")
 	flags.IntVar(&b.sockets, "sockets", 5_000, "idle websockets in one process")
+	flags.DurationVar(&b.killEvery, "kill-every", 2*time.Second, "how often the gateway is killed under a flood")
 	_ = flags.Parse(args) // ends the program by itself
 	chosen, err := choose(flags.Args())
 	if err != nil {

@@ -114,10 +114,17 @@ func usageOf(pids ...int) (sum usage) {
 	return sum
 }
 
-// cpuOf adds up the processor time that the processes have used.
+// cpuOf adds up the processor time that the threads of the processes have used. On a busy machine it is the figure that
+// others disturb the least.
 func cpuOf(pids ...int) (sum time.Duration) {
 	for _, pid := range pids {
-		sum += cpuTime("/proc/" + strconv.Itoa(pid))
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+		for _, path := range threads {
+			text, _ := os.ReadFile(path)
+			spent, _, _ := strings.Cut(string(text), " ")
+			ns, _ := strconv.ParseInt(spent, 10, 64)
+			sum += time.Duration(ns)
+		}
 	}
 	return sum
 }
@@ -130,19 +137,6 @@ func kilobytes(rollup []byte, name string) int {
 		}
 	}
 	return 0
-}
-
-// cpuTime is the processor time of a process (proc(5), /proc/pid/stat, utime and stime, in ticks of 10 ms). On a busy
-// machine it is the figure that others disturb the least.
-func cpuTime(dir string) time.Duration {
-	b, _ := os.ReadFile(dir + "/stat")
-	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(f) < 13 {
-		return 0
-	}
-	user, _ := strconv.Atoi(f[11])
-	system, _ := strconv.Atoi(f[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
 // load is the machine's load average of the last minute.

@@ -51,7 +51,7 @@ func lineNumber(content []byte) (n int, ok bool) {
 		return 0, false
 	}
 	text = bytes.TrimLeft(text, ` "`)
-	for len(text) > 0 && text[0] >= '0' && text[0] <= '9' {
+	for len(text) > 0 && text[0] >= '0' && text[0] <= '9' && n < 1<<32 {
 		n, text, ok = n*10+int(text[0]-'0'), text[1:], true
 	}
 	return n, ok
