@@ -104,13 +104,20 @@ func (s *Sockets) remove(sock *socket) {
 type socket struct {
 	ws   *websocket.Conn
 	once sync.Once
+	gone chan struct{} // closed when the connection is
 }
 
-// end tells the client why and closes the connection, which makes the handler's reads and writes fail.
+// end tells the client why, which makes the handler's writes fail, and closes the connection when the client has answered or
+// has had its time: at once could be before the client is told, behind what is being written.
 func (s *socket) end(code int, text string) {
 	s.once.Do(func() {
 		message := websocket.FormatCloseMessage(code, text)
-		_ = s.ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(closeWait))
+		if s.ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(closeWait)) == nil {
+			select {
+			case <-s.gone:
+			case <-time.After(closeWait):
+			}
+		}
 		_ = s.ws.Close()
 	})
 }
@@ -160,7 +167,7 @@ func Upgrade(c echo.Context, o UpgradeOptions) (*websocket.Conn, error) {
 
 // attend ends the websocket when its server or its caller's rights end, and forgets it when it is closed.
 func attend(ws *websocket.Conn, hook *closeHook, set *Sockets, who *Caller) {
-	sock := &socket{ws: ws}
+	sock := &socket{ws: ws, gone: make(chan struct{})}
 	unwatch := func() bool { return true }
 	if who != nil && who.Valid != nil {
 		unwatch = context.AfterFunc(who.Valid, func() { sock.end(websocket.ClosePolicyViolation, "your access has been revoked") })
@@ -168,6 +175,7 @@ func attend(ws *websocket.Conn, hook *closeHook, set *Sockets, who *Caller) {
 	hook.set(func() {
 		unwatch()
 		set.remove(sock)
+		close(sock.gone)
 	})
 	if !set.add(sock) {
 		sock.end(websocket.CloseServiceRestart, "the gateway restarts")

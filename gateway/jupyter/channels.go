@@ -255,7 +255,8 @@ func (t *tab) write(ev agent.Event, scratch []byte) ([]byte, error) {
 }
 
 // writeSome sends as many records as can be noted at once, with one system call, and returns the rest. What is about to be
-// written is noted first, where the agent finds it if this process is killed.
+// written is noted first, where the agent finds it if this process is killed. If the client is told to go meanwhile, what was
+// gathered before still goes out, with the reason behind it.
 func (t *tab) writeSome(b, scratch []byte) (rest, grown []byte, err error) {
 	var marks [agent.MaxMarks]agent.Mark
 	n := 0
@@ -268,19 +269,24 @@ func (t *tab) writeSome(b, scratch []byte) (rest, grown []byte, err error) {
 			n++
 		}
 	}
+	told := errors.Is(err, websocket.ErrCloseSent)
+	if told {
+		n--
+	}
 	ferr := t.batch.Flush(stalled, func() error {
-		if err == nil {
-			t.note(marks[:n])
-			t.agent.Sending(marks[:n])
+		if err != nil && !told {
+			return err
 		}
-		return err
+		t.note(marks[:n])
+		t.agent.Sending(marks[:n])
+		return nil
 	})
-	if ferr == nil {
+	if ferr == nil && n > 0 {
 		t.mu.Lock()
 		t.written = marks[n-1].Seq
 		t.mu.Unlock()
 	}
-	return b, scratch, ferr
+	return b, scratch, errors.Join(err, ferr)
 }
 
 // maxSent is how many marks are kept before it is asked which have arrived.
@@ -353,9 +359,9 @@ func (t *tab) read() {
 }
 
 // fail ends the tab after the agent or the client could not be reached. A client whose kernel is there may come back; one
-// whose kernel has ended must not try.
+// whose kernel has ended must not try. One that has been told to go is on its way, and its answer ends the tab.
 func (t *tab) fail(err error) {
-	if t.done.Load() {
+	if t.done.Load() || errors.Is(err, websocket.ErrCloseSent) {
 		return
 	}
 	if !errors.Is(err, agent.ErrEnded) {
