@@ -139,16 +139,26 @@ func (m *Manager) add(w *workload) {
 	m.tell(w)
 }
 
-// forget removes a workload that has come to its end from memory and storage.
+// forget removes a workload that was never launched from storage and memory. If another process wants it stopped, that one
+// sees to the rest.
 func (m *Manager) forget(ctx context.Context, w *workload, reason string) {
-	if _, err := m.cfg.Storage.Apply(ctx, storage.Delete(key(w.project, w.id))); err != nil {
+	w.saving.Lock()
+	op := storage.Delete(key(w.project, w.id)).When(storage.At(w.rev))
+	w.saving.Unlock()
+	if _, err := m.cfg.Storage.Apply(ctx, op); err != nil && !errors.Is(err, storage.ErrConflict) {
 		m.cfg.Log.ErrorContext(ctx, "ended workload stays in storage", "workload", w.id, "error", err)
 	}
+	m.drop(w, reason)
+}
+
+// drop removes a workload that is stored no longer from memory.
+func (m *Manager) drop(w *workload, reason string) {
 	m.mu.Lock()
-	delete(m.live, w.id)
+	if m.live[w.id] == w {
+		delete(m.live, w.id)
+	}
 	m.mu.Unlock()
 	w.end(reason)
-	m.tell(w)
 }
 
 func (m *Manager) find(project, id string) (*workload, error) {
@@ -242,7 +252,7 @@ func (m *Manager) Interrupt(ctx context.Context, project, id string) error {
 	if err != nil {
 		return err
 	}
-	return w.call(ctx, func(c *agent.Conn) error { return c.Interrupt(ctx) })
+	return w.call(ctx, func(ctx context.Context, c *agent.Conn) error { return c.Interrupt(ctx) })
 }
 
 // Restart begins a new generation of the program. It returns when the old one has ended.
@@ -251,7 +261,7 @@ func (m *Manager) Restart(ctx context.Context, project, id string) error {
 	if err != nil {
 		return err
 	}
-	return w.call(ctx, func(c *agent.Conn) error { return c.Restart(ctx, m.cfg.Grace) })
+	return w.call(ctx, func(ctx context.Context, c *agent.Conn) error { return c.Restart(ctx, m.cfg.Grace) })
 }
 
 // Subscribe yields a hint for every change until the context ends; then the channel is closed. A subscriber that does not

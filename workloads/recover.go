@@ -13,6 +13,7 @@ import (
 // Start finds the workloads again that are stored and begins to serve the queue. It returns at once; what is not found
 // yet makes other calls wait (Recovered).
 func (m *Manager) Start() {
+	m.wg.Go(m.follow)
 	m.wg.Go(func() {
 		if err := m.recover(m.ctx); err != nil && m.ctx.Err() == nil {
 			m.cfg.Log.Error("workloads could not be listed", "error", err)

@@ -19,10 +19,14 @@ import (
 // answered happens even if the gateway dies on the way.
 const jobStop = "workload.stop"
 
+// stopJob says what to stop. An ID may be used again: Started tells the one from the other.
 type stopJob struct {
-	Project string `json:"project"`
-	ID      string `json:"id"`
+	Project string    `json:"project"`
+	ID      string    `json:"id"`
+	Started time.Time `json:"started"`
 }
+
+func (j stopJob) key() string { return j.ID + "@" + j.Started.Format(time.RFC3339Nano) }
 
 // Stop ends a workload and returns when nothing of it is left. A problem.NotFound if there is none in that project.
 func (m *Manager) Stop(ctx context.Context, project, id, by string) error {
@@ -50,17 +54,18 @@ func (m *Manager) askStop(ctx context.Context, w *workload) error {
 	w.set(func() { w.rec.Stopping = true })
 	err := w.save(ctx)
 	if errors.Is(err, errForgotten) {
-		m.forget(ctx, w, "")
+		m.drop(w, "")
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("stop %s: %w", w.id, err)
 	}
-	payload, err := json.Marshal(stopJob{Project: w.project, ID: w.id})
+	job := stopJob{Project: w.project, ID: w.id, Started: w.started()}
+	payload, err := json.Marshal(job)
 	if err != nil {
 		return fmt.Errorf("stop %s: %w", w.id, err)
 	}
-	err = m.cfg.Queue.Enqueue(ctx, queue.Job{ID: uuid.NewString(), Kind: jobStop, UniqueKey: w.id, Payload: payload})
+	err = m.cfg.Queue.Enqueue(ctx, queue.Job{ID: uuid.NewString(), Kind: jobStop, UniqueKey: job.key(), Payload: payload})
 	if err != nil && !errors.Is(err, queue.ErrDuplicate) {
 		return fmt.Errorf("stop %s: %w", w.id, err)
 	}
@@ -149,35 +154,43 @@ func (m *Manager) stop(ctx context.Context, payload []byte) error {
 	if err := json.Unmarshal(payload, &job); err != nil {
 		return fmt.Errorf("stop job: %w", err)
 	}
-	stored, err := m.cfg.Storage.Get(ctx, key(job.Project, job.ID))
-	if err == nil {
-		err = m.stopStored(ctx, job, stored.Value)
+	if err := m.stopStored(ctx, job); err != nil {
+		return fmt.Errorf("stop %s: %w", job.ID, err)
 	}
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return err
-	}
-	if w, err := m.find(job.Project, job.ID); err == nil {
+	if w, err := m.find(job.Project, job.ID); err == nil && w.started().Equal(job.Started) {
 		m.drop(w, "")
 	}
 	return nil
 }
 
-func (m *Manager) stopStored(ctx context.Context, job stopJob, value []byte) error {
-	r, err := decode(value)
-	if err != nil {
-		return err
+func (m *Manager) stopStored(ctx context.Context, job stopJob) error {
+	for {
+		stored, err := m.cfg.Storage.Get(ctx, key(job.Project, job.ID))
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil // done before
+		}
+		if err != nil {
+			return err
+		}
+		r, err := decode(stored.Value)
+		if err != nil {
+			return err
+		}
+		if !r.Started.Equal(job.Started) {
+			return nil // done before, and the ID is used again
+		}
+		h := scheduling.Handle{Driver: m.driver, ID: job.ID}
+		if r.Handle != nil {
+			h = *r.Handle
+		}
+		if err := m.cfg.Driver.Stop(ctx, h, m.cfg.Grace); err != nil {
+			return err
+		}
+		_, err = m.cfg.Storage.Apply(ctx, storage.Delete(key(job.Project, job.ID)).When(storage.At(stored.Rev)))
+		if !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
 	}
-	h := scheduling.Handle{Driver: m.driver, ID: job.ID}
-	if r.Handle != nil {
-		h = *r.Handle
-	}
-	if err := m.cfg.Driver.Stop(ctx, h, m.cfg.Grace); err != nil {
-		return fmt.Errorf("stop %s: %w", job.ID, err)
-	}
-	if _, err := m.cfg.Storage.Apply(ctx, storage.Delete(key(job.Project, job.ID))); err != nil {
-		return fmt.Errorf("stop %s: %w", job.ID, err)
-	}
-	return nil
 }
 
 // lookEvery is how often storage is looked at for what no hint told.

@@ -21,9 +21,11 @@ type workload struct {
 
 	gone chan struct{} // closed when it has been forgotten
 
+	saving sync.Mutex       // held while the record is being written
+	rev    storage.Revision // of what is stored; guarded by saving
+
 	mu       sync.Mutex // guards below
 	rec      record
-	rev      storage.Revision
 	state    agent.State
 	conn     *agent.Conn // of the watch; nil until it is attached
 	address  string
@@ -68,6 +70,13 @@ func (w *workload) phase() State {
 	}
 }
 
+// started tells a workload from another one of the same id.
+func (w *workload) started() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rec.Started
+}
+
 // set changes what is known and tells it.
 func (w *workload) set(change func()) {
 	w.mu.Lock()
@@ -97,10 +106,12 @@ var errForgotten = errors.New("workloads: ended and forgotten by another process
 // save writes the record. Another process may have marked it as stopping meanwhile (`hopyard stop` beside a gateway);
 // that mark is kept.
 func (w *workload) save(ctx context.Context) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.saving.Lock()
+	defer w.saving.Unlock()
 	for {
+		w.mu.Lock()
 		b, err := w.rec.encode()
+		w.mu.Unlock()
 		if err != nil {
 			return err
 		}
@@ -118,7 +129,7 @@ func (w *workload) save(ctx context.Context) error {
 	}
 }
 
-// reread takes over what another process wrote; mu is held.
+// reread takes over what another process wrote; saving is held.
 func (w *workload) reread(ctx context.Context) error {
 	stored, err := w.m.cfg.Storage.Get(ctx, key(w.project, w.id))
 	if errors.Is(err, storage.ErrNotFound) {
@@ -131,8 +142,13 @@ func (w *workload) reread(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.rec.Stopping = w.rec.Stopping || r.Stopping
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !r.Started.Equal(w.rec.Started) {
+		return errForgotten // and its ID is used again
+	}
 	w.rev = stored.Rev
+	w.rec.Stopping = w.rec.Stopping || r.Stopping
 	return nil
 }
 
@@ -178,7 +194,7 @@ func (w *workload) socket(ctx context.Context) (string, error) {
 func (w *workload) watch() {
 	for try := 0; ; try++ {
 		err := w.watchOnce()
-		if w.m.ctx.Err() != nil {
+		if w.m.ctx.Err() != nil || w.isGone() {
 			return
 		}
 		if w.hasEnded(err) {
@@ -190,6 +206,15 @@ func (w *workload) watch() {
 		case <-w.m.ctx.Done():
 			return
 		}
+	}
+}
+
+func (w *workload) isGone() bool {
+	select {
+	case <-w.gone:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -242,16 +267,23 @@ func (w *workload) hasEnded(cause error) bool {
 	return true
 }
 
+// callLimit is how long a request to an agent may take. A restart waits for the old program to end.
+const callLimit = 30 * time.Second
+
 // call runs a request on the watch connection, waiting for it if the workload is just starting.
-func (w *workload) call(ctx context.Context, do func(*agent.Conn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+func (w *workload) call(ctx context.Context, do func(context.Context, *agent.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	for {
 		w.mu.Lock()
 		c, changed := w.conn, w.changed
 		w.mu.Unlock()
 		if c != nil {
-			return do(c)
+			err := do(ctx, c)
+			if errors.Is(err, agent.ErrEnded) || errors.Is(err, context.DeadlineExceeded) {
+				return problem.New(problem.Unavailable, "the agent of %s does not answer: %w", w.id, err)
+			}
+			return err
 		}
 		select {
 		case <-changed:

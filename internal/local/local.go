@@ -282,6 +282,9 @@ func (d *Driver) Stop(ctx context.Context, h scheduling.Handle, grace time.Durat
 	if err != nil {
 		return err
 	}
+	if now, err := readAgent(st.Dir); err == nil && now.Process != st.Process && now.Alive() {
+		return nil // gone, and its ID is used again
+	}
 	if st.Alive() {
 		kind, cancel := context.WithTimeout(ctx, grace+5*time.Second)
 		defer cancel()
