@@ -182,11 +182,6 @@ func attend(ws *websocket.Conn, hook *closeHook, set *Sockets, who *Caller) {
 	}
 }
 
-// asPost is req as cross-origin protection must see it: opening a websocket is no harmless GET.
-func asPost(req *http.Request) *http.Request {
-	return &http.Request{Method: http.MethodPost, Header: req.Header, Host: req.Host, URL: req.URL}
-}
-
 // hijacker hands the connection to the websocket with a hook in it.
 type hijacker struct {
 	http.ResponseWriter
