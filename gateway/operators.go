@@ -20,7 +20,7 @@ import (
 type figures struct {
 	started time.Time
 	byClass [6]atomic.Int64 // answers by the first digit of their status
-	now     atomic.Int64    // requests under way, open websockets among them
+	now     atomic.Int64    // requests under way; a kernel's websocket is none any more once it is open
 }
 
 func newFigures() *figures { return &figures{started: time.Now()} }

@@ -15,7 +15,7 @@ import (
 // saves must not run for the others.
 type trust struct{ records storage.Backend }
 
-// trustFor is how long an unopened and unsaved notebook stays trusted.
+// trustFor is how long a notebook stays trusted after it was last saved or marked so.
 const trustFor = 365 * 24 * time.Hour
 
 func trustKey(project, user, sum string) string {

@@ -280,7 +280,8 @@ func (t *tail) lastLine(err error) string {
 	return err.Error()
 }
 
-// Local is a Runner that runs the program as a child of this process and kills all of its process group at the end.
+// Local is a Runner that runs the program as a child of this process, with no isolation. All of its process group is killed
+// when the context ends.
 func Local(ctx context.Context, job Job) error {
 	// The child dies with the thread that made it, thus with this process, so the thread must stay.
 	runtime.LockOSThread()
