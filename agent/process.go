@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -27,7 +28,11 @@ func ProcessOf(pid int) Process {
 	return Process{PID: pid, Started: startTicks(pid), Boot: bootID()}
 }
 
-// ReadProcess reads what an agent wrote to its AgentFile or ProgramFile.
+// ErrNoProcess means that a file does not name a process.
+var ErrNoProcess = errors.New("agent: no process is named")
+
+// ReadProcess reads what an agent wrote to its AgentFile or ProgramFile. It returns ErrNoProcess if the file holds something
+// else.
 func ReadProcess(path string) (Process, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -35,7 +40,7 @@ func ReadProcess(path string) (Process, error) {
 	}
 	var p Process
 	if _, err := fmt.Sscan(string(b), &p.PID, &p.Started, &p.Boot); err != nil || p.PID <= 1 {
-		return Process{}, fmt.Errorf("%s names no process: %q", path, b)
+		return Process{}, fmt.Errorf("%w: %s: %q", ErrNoProcess, path, b)
 	}
 	return p, nil
 }

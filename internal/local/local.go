@@ -171,8 +171,8 @@ func (d *Driver) state(h scheduling.Handle) (handleState, error) {
 			return st, fmt.Errorf("local: %q cannot name a workload", h.ID)
 		}
 		st, err := readAgent(dir)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil // it came no further than its folder
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, agent.ErrNoProcess) {
+			return handleState{Dir: dir}, nil // it came no further than its folder, or the machine lost its power then
 		}
 		return st, err
 	}
