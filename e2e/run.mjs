@@ -1,0 +1,83 @@
+// Runs all tests from outside: a real browser, real clients and bad days, against the real binary. They need Debian's chromium,
+// Python with venv, and Go. Two at a time, because most of the time they wait.
+//
+//   node run.mjs [NAME...]    NAME is one of: browser services python badday
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const here = import.meta.dirname;
+const top = resolve(here, '..');
+const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hopyard');
+process.env.HOPYARD = resolve(process.env.HOPYARD || join(top, 'bin/hopyard'));
+process.env.HOPYARD_TEST_PREPARED ||= join(cache, 'prepared');
+
+const tests = folder => readdirSync(join(here, folder)).filter(f => f.endsWith('.test.mjs')).map(f => join(here, folder, f));
+const node = folder => run(process.execPath, ['--test', '--test-concurrency=1', ...tests(folder)]);
+
+const suites = {
+  browser: () => node('browser'),
+  services: () => node('clients/services'),
+  python: async () => run(await clients(), ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', join(here, 'clients/python')]),
+  badday: () => run('go', ['test', '-tags', 'e2e', '-count=1', '-timeout', '5m', './e2e/badday'], { cwd: top }),
+};
+
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter(name => !suites[name]);
+if (unknown.length) throw new Error(`no such suite: ${unknown}; there are ${Object.keys(suites)}`);
+if (!existsSync(process.env.HOPYARD)) throw new Error(`${process.env.HOPYARD} is not there; run make build`);
+
+// Two lanes of about the same length.
+const lanes = [['browser', 'badday'], ['services', 'python']].map(names => names.filter(name => !chosen.length || chosen.includes(name)));
+const results = (await Promise.all(lanes.map(lane))).flat();
+for (const { name, seconds, ok, output } of results.filter(r => !r.ok)) console.log(`--- ${name} failed after ${seconds} s\n${output}`);
+for (const { name, seconds, ok } of results) console.log(`e2e ${name}: ${ok ? 'passed' : 'FAILED'} in ${seconds} s`);
+process.exitCode = results.every(r => r.ok) ? 0 : 1;
+
+async function lane(names) {
+  const done = [];
+  for (const name of names) {
+    const before = Date.now();
+    const { ok, output } = await suites[name]().catch(e => ({ ok: false, output: String(e.stack) }));
+    const seconds = Math.round((Date.now() - before) / 1000);
+    console.error(`e2e ${name}: ${ok ? 'passed' : 'FAILED'}, ${seconds} s`);
+    done.push({ name, seconds, ok, output });
+  }
+  return done;
+}
+
+// run gives what a program said, and whether it was content.
+function run(program, args, options = {}) {
+  return new Promise((done, failed) => {
+    const child = spawn(program, args, { cwd: here, stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', text => { output += text; });
+    child.on('error', failed);
+    child.on('close', code => done({ ok: code === 0, output }));
+  });
+}
+
+// clients gives the Python of a virtual environment with the clients in it, which is made once.
+async function clients() {
+  const requirements = join(here, 'clients/python/requirements.txt');
+  const version = await run('python3', ['--version']);
+  const key = createHash('sha256').update(readFileSync(requirements)).update(version.output).digest('hex').slice(0, 12);
+  const folder = join(cache, 'clients', key);
+  const python = join(folder, 'bin/python');
+  const made = join(folder, 'made');
+  if (existsSync(made)) return python;
+  console.error('e2e: installing the Python clients');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(cache, 'clients'), { recursive: true });
+  for (const [program, args] of [
+    ['python3', ['-m', 'venv', folder]],
+    [python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--require-hashes', '-r', requirements]],
+  ]) {
+    const { ok, output } = await run(program, args);
+    if (!ok) throw new Error(`${program} ${args.join(' ')}:\n${output}`);
+  }
+  writeFileSync(made, '');
+  return python;
+}
