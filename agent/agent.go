@@ -127,14 +127,23 @@ func Run(ctx context.Context, cfg Config) error {
 	return a.finish(exit)
 }
 
-func open(ctx context.Context, cfg Config) (*Agent, error) {
-	b, err := os.ReadFile(filepath.Join(cfg.Dir, SpecFile))
-	if err != nil {
-		return nil, fmt.Errorf("agent: %w", err)
-	}
+// ReadSpec reads what the agent of a folder is told.
+func ReadSpec(dir string) (Spec, error) {
 	var spec Spec
+	b, err := os.ReadFile(filepath.Join(dir, SpecFile))
+	if err != nil {
+		return spec, fmt.Errorf("agent: %w", err)
+	}
 	if err := json.Unmarshal(b, &spec); err != nil {
-		return nil, fmt.Errorf("agent: %s: %w", SpecFile, err)
+		return spec, fmt.Errorf("agent: %s: %w", SpecFile, err)
+	}
+	return spec, nil
+}
+
+func open(ctx context.Context, cfg Config) (*Agent, error) {
+	spec, err := ReadSpec(cfg.Dir)
+	if err != nil {
+		return nil, err
 	}
 	factory, ok := cfg.Factories[spec.Workload.Kind]
 	if !ok {

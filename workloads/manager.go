@@ -87,15 +87,19 @@ func (m *Manager) Launch(ctx context.Context, req Request) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	rev, err := m.cfg.Storage.Apply(ctx, storage.Create(key(w.project, w.id), b))
-	if errors.Is(err, storage.ErrConflict) {
-		return Info{}, problem.New(problem.Conflict, "a %s with the id %s exists already", w.rec.Kind, w.id)
+	if !m.reserve(w) {
+		return Info{}, taken(w)
 	}
+	rev, err := m.cfg.Storage.Apply(ctx, storage.Create(key(w.project, w.id), b))
 	if err != nil {
+		m.release(w)
+		if errors.Is(err, storage.ErrConflict) {
+			return Info{}, taken(w)
+		}
 		return Info{}, fmt.Errorf("launch %s: %w", w.id, err)
 	}
 	w.rev = rev
-	m.add(w)
+	m.tell(w)
 	if err := m.launch(ctx, w, req.Workload); err != nil {
 		m.forget(context.WithoutCancel(ctx), w, err.Error())
 		return Info{}, fmt.Errorf("launch %s: %w", w.id, err)
@@ -132,11 +136,25 @@ func (m *Manager) audit(ctx context.Context, w *workload, by, action string) {
 	}
 }
 
-func (m *Manager) add(w *workload) {
+func taken(w *workload) error {
+	return problem.New(problem.Conflict, "a %s with the id %s exists already", w.rec.Kind, w.id)
+}
+
+// reserve takes the workload's id, unless it is taken: in whatever project, for a program has one id everywhere.
+func (m *Manager) reserve(w *workload) bool {
 	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.live[w.id] != nil {
+		return false
+	}
 	m.live[w.id] = w
-	m.mu.Unlock()
-	m.tell(w)
+	return true
+}
+
+func (m *Manager) release(w *workload) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.live, w.id)
 }
 
 // forget removes a workload that was never launched from storage and memory. If another process wants it stopped, that one

@@ -68,6 +68,21 @@ func TestLaunchOfATakenIDIsAConflict(t *testing.T) {
 	is(t, m, id, workloads.Running)
 }
 
+func TestLaunchOfAnotherProjectsIDIsAConflictAndTakesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	m, r := s.open(), request(t.TempDir(), forever)
+	id := launch(t, m, r)
+	r.Project, r.Owner = "theirs", "eve"
+	if info, err := m.Launch(t.Context(), r); !problem.Is(err, problem.Conflict) {
+		t.Errorf("Launch() = %+v, %v, want a conflict", info, err)
+	}
+	if _, err := m.Get(t.Context(), "theirs", id); !problem.Is(err, problem.NotFound) {
+		t.Errorf("Get() = %v, want that it is not there", err)
+	}
+	is(t, m, id, workloads.Running)
+}
+
 func TestLaunchThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -389,10 +404,37 @@ func TestOldJobDoesNotStopTheNextOfItsID(t *testing.T) {
 	}
 }
 
-// flaky fails writes while it is told to.
+// flaky fails while it is told to.
 type flaky struct {
 	storage.Backend
 	fail atomic.Bool
+}
+
+func (f *flaky) List(ctx context.Context, q storage.Query) (storage.Page, error) {
+	if f.fail.Load() {
+		return storage.Page{}, errors.New("storage is away")
+	}
+	return f.Backend.List(ctx, q)
+}
+
+func TestWorkloadsAreFoundOnceStorageWorksAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	f := &flaky{Backend: s.storage}
+	s.storage = f
+	first := workloads.New(s.config())
+	first.Start()
+	id := launch(t, first, request(t.TempDir(), forever))
+	_ = first.Close()
+	f.fail.Store(true)
+	second := s.open()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if i, err := second.Get(ctx, "demo", id); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Get() = %+v, %v, want that it waits", i, err)
+	}
+	f.fail.Store(false)
+	is(t, second, id, workloads.Running)
 }
 
 func (f *flaky) Apply(ctx context.Context, ops ...storage.Op) (storage.Revision, error) {

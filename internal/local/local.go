@@ -87,8 +87,8 @@ func (d *Driver) Launch(ctx context.Context, w scheduling.Workload) (scheduling.
 	dir := filepath.Join(d.cfg.Run, w.ID)
 	err := os.Mkdir(dir, 0o700)
 	for deadline := time.Now().Add(launchWait); errors.Is(err, fs.ErrExist); err = os.Mkdir(dir, 0o700) {
-		h, herr := d.existing(w.ID, dir)
-		if herr == nil || time.Now().After(deadline) || ctx.Err() != nil {
+		h, herr := d.existing(w, dir)
+		if herr == nil || errors.Is(herr, scheduling.ErrDenied) || time.Now().After(deadline) || ctx.Err() != nil {
 			return h, herr
 		}
 		select { // somebody else is at it, who may fail yet
@@ -133,16 +133,24 @@ func receipt(id string, st handleState) (scheduling.Handle, error) {
 	return scheduling.Handle{Version: handleVersion, ID: id, Driver: "local", State: b}, nil
 }
 
-// existing gives the handle of a workload that was launched before: clients can attach, or it has ended.
-func (d *Driver) existing(id, dir string) (scheduling.Handle, error) {
+// existing gives the handle of a workload that was launched before: clients can attach, or it has ended. One of another
+// project is not given, whatever its ID.
+func (d *Driver) existing(w scheduling.Workload, dir string) (scheduling.Handle, error) {
 	st, err := readAgent(dir)
 	if err == nil && st.Alive() {
 		_, err = os.Stat(filepath.Join(dir, agent.SocketFile))
 	}
-	if err != nil {
-		return scheduling.Handle{}, fmt.Errorf("local: workload %s is being launched, or its launch was cut short; stop it first: %w", id, err)
+	var spec agent.Spec
+	if err == nil {
+		spec, err = agent.ReadSpec(dir)
 	}
-	return receipt(id, st)
+	if err != nil {
+		return scheduling.Handle{}, fmt.Errorf("local: workload %s is being launched, or its launch was cut short; stop it first: %w", w.ID, err)
+	}
+	if spec.Workload.Project != w.Project {
+		return scheduling.Handle{}, fmt.Errorf("local: workload %s is of another project: %w", w.ID, scheduling.ErrDenied)
+	}
+	return receipt(w.ID, st)
 }
 
 // readAgent finds the agent of a workload by the file that every agent writes before anything else.

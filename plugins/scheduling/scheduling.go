@@ -19,6 +19,8 @@ var (
 	ErrNotFound = errors.New("scheduling: not found")
 	// ErrUnsupported means that the driver cannot do this on this host, such as acting as Workload.User.
 	ErrUnsupported = errors.New("scheduling: unsupported")
+	// ErrDenied means that the workload belongs to another project.
+	ErrDenied = errors.New("scheduling: denied")
 	// ErrClosed means that the driver has been closed.
 	ErrClosed = errors.New("scheduling: closed")
 )
@@ -118,7 +120,7 @@ type Driver interface {
 	// Info names the driver and what it can do here.
 	Info(ctx context.Context) (Info, error)
 	// Launch starts w and returns a handle that outlives this process. Launching an ID that already runs returns its
-	// existing handle. ErrUnsupported if the driver cannot act as w.User.
+	// existing handle; ErrDenied if that runs for another project. ErrUnsupported if the driver cannot act as w.User.
 	Launch(ctx context.Context, w Workload) (Handle, error)
 	// Recover makes a stored handle usable again after a restart. ErrNotFound if its workload has gone.
 	Recover(ctx context.Context, h Handle) error

@@ -55,6 +55,17 @@ var launchCases = []testCase{
 			t.Errorf("programs = %q, want one", alive)
 		}
 	}},
+	{"what runs for another project is not given away", func(t *testing.T, h *host) {
+		mine := h.start("mine", `: > up; exec sleep 1000`)
+		theirs := h.program("mine", `: > up; exec sleep 1000`)
+		theirs.Project += "-other"
+		if got, err := h.Launch(t.Context(), theirs); !errors.Is(err, scheduling.ErrDenied) {
+			t.Errorf("Launch() = %+v, %v, want ErrDenied", got, err)
+		}
+		if s, err := h.Inspect(t.Context(), mine); err != nil || s.Phase != scheduling.PhaseRunning {
+			t.Errorf("Inspect() = %+v, %v, want it running still", s, err)
+		}
+	}},
 	{"concurrent launches of one ID start one program", func(t *testing.T, h *host) {
 		const script = `echo $$ >> pids; : > up; exec sleep 1000`
 		const callers = 6
