@@ -340,7 +340,7 @@ func (t *tab) read() {
 	for {
 		kind, body, err := t.ws.ReadMessage()
 		if err != nil {
-			t.lost(websocket.CloseNormalClosure, "")
+			t.lost(websocket.CloseServiceRestart, "no answer") // to one that sleeps; who has said goodbye hears its own code
 			return
 		}
 		if t.text {
