@@ -40,25 +40,17 @@ func (b *Bridge) refused(err error) {
 // batchBytes is about how much is gathered before it is written to the journal.
 const batchBytes = 128 << 10
 
-// drain reads messages until the channel fails. What is there already goes to the journal in one batch.
+// drain reads messages until the channel fails. What is there already goes to the journal in one batch, also when the
+// channel fails behind it.
 func (b *Bridge) drain(s socket, signer *wire.Signer, ch *zmq.Channel) error {
 	var arena []byte
 	var batch []journal.Record
 	for {
 		frames, err := ch.Recv()
-		if err != nil {
-			return err
+		if err == nil {
+			arena, batch = b.gather(s, signer, frames, arena, batch)
 		}
-		m, err := signer.FromFrames(frames, s.channel)
-		if err != nil {
-			continue // not signed with the key: not from our kernel
-		}
-		if to, keep := b.look(s, m); keep {
-			start := len(arena)
-			arena = wire.AppendV1(arena, m)
-			batch = append(batch, journal.Record{Kind: s.kind, To: to, Body: arena[start:len(arena):len(arena)]})
-		}
-		if len(batch) > 0 && (!ch.Pending() || len(arena) > batchBytes) {
+		if len(batch) > 0 && (err != nil || !ch.Pending() || len(arena) > batchBytes) {
 			b.host.Sink.Emit(batch...)
 			clear(batch)
 			batch, arena = batch[:0], arena[:0]
@@ -66,7 +58,25 @@ func (b *Bridge) drain(s socket, signer *wire.Signer, ch *zmq.Channel) error {
 				arena, batch = nil, nil // a flood or a large message has passed
 			}
 		}
+		if err != nil {
+			return err
+		}
 	}
+}
+
+// gather adds a message to the batch, unless it is not signed with the key and so not from our kernel, or concerns us alone.
+func (b *Bridge) gather(s socket, signer *wire.Signer, frames [][]byte, arena []byte, batch []journal.Record) ([]byte, []journal.Record) {
+	m, err := signer.FromFrames(frames, s.channel)
+	if err != nil {
+		return arena, batch
+	}
+	to, keep := b.look(s, m)
+	if !keep {
+		return arena, batch
+	}
+	start := len(arena)
+	arena = wire.AppendV1(arena, m)
+	return arena, append(batch, journal.Record{Kind: s.kind, To: to, Body: arena[start:len(arena):len(arena)]})
 }
 
 // look takes note of what concerns the bridge itself, and says to whom a message goes and whether it is kept.
