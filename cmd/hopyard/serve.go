@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -78,15 +79,15 @@ func (h *house) run(ctx context.Context, c Config, listener net.Listener, out io
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer cancel()
-	failed := make(chan error, 2)
-	work.Go(func() { failed <- h.server.Serve(listener) })
-	if c.Operators != "" {
+	if c.Operators != "" { // first: if that fails, nothing has been started
 		operators, err := h.listenForOperators(ctx, c.Operators)
 		if err != nil {
-			return err
+			return errors.Join(err, listener.Close())
 		}
 		defer operators.Close()
 	}
+	failed := make(chan error, 1)
+	work.Go(func() { failed <- h.server.Serve(listener) })
 	h.log.InfoContext(ctx, "listening", "address", listener.Addr(), "data", h.dir, "version", version)
 	work.Go(func() { h.prepare(ctx, func() { h.sayReady(ctx, c, listener.Addr(), out) }) })
 	select {
