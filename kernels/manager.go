@@ -48,6 +48,7 @@ type Manager struct {
 	cfg Config
 
 	loaded chan struct{} // closed when the stored sessions are in memory
+	turns  turns         // of making sessions and terminals
 
 	mu       sync.Mutex                            // guards below
 	sessions map[string]map[string]NotebookSession // project → id
@@ -99,8 +100,11 @@ func (m *Manager) StartKernel(ctx context.Context, who Who, req StartRequest) (K
 	}
 	if req.ID == "" {
 		req.ID = uuid.NewString()
-	} else if _, err := uuid.Parse(req.ID); err != nil {
-		return Kernel{}, problem.New(problem.Invalid, "A kernel's id must be a UUID, not %q", req.ID)
+	} else if id, err := uuid.Parse(req.ID); err != nil || id.String() != req.ID {
+		return Kernel{}, problem.New(problem.Invalid, "A kernel's id must be a UUID in lower case with dashes, not %q", req.ID)
+	}
+	if err := checkTexts(req.Path, req.Name); err != nil {
+		return Kernel{}, err
 	}
 	root, err := m.cfg.Root(who.Project)
 	if err != nil {

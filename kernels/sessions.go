@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/hopyard/hopyard/internal/problem"
@@ -35,19 +36,54 @@ const sessionPrefix = "notebook-sessions/"
 
 func sessionKey(project, id string) string { return sessionPrefix + project + "/" + id }
 
+// sweepEvery is how often sessions whose kernels have ended are looked for: hints can be missed.
+const sweepEvery = time.Minute
+
 // Start loads the stored sessions, in the background, and forgets sessions as their kernels end, until the context ends.
 func (m *Manager) Start(ctx context.Context) {
+	hints := m.cfg.Workloads.Subscribe(ctx)
 	go func() {
 		if err := m.load(ctx); err != nil && ctx.Err() == nil {
 			m.cfg.Log.ErrorContext(ctx, "stored sessions cannot be read", "error", err)
 		}
 		close(m.loaded)
-		for c := range m.cfg.Workloads.Subscribe(ctx) {
-			if _, err := m.cfg.Workloads.Get(ctx, c.Project, c.ID); problem.Is(err, problem.NotFound) {
-				m.kernelGone(ctx, c.Project, c.ID)
+		m.sweep(ctx)
+		look := time.NewTicker(sweepEvery)
+		defer look.Stop()
+		for {
+			select {
+			case c, ok := <-hints:
+				if !ok {
+					return
+				}
+				m.sweepKernel(ctx, c.Project, c.ID)
+			case <-look.C:
+				m.sweep(ctx)
 			}
 		}
 	}()
+}
+
+// sweep forgets the sessions of all kernels that have ended.
+func (m *Manager) sweep(ctx context.Context) {
+	type kernel struct{ project, id string }
+	bound := map[kernel]bool{}
+	m.mu.Lock()
+	for project, sessions := range m.sessions {
+		for _, s := range sessions {
+			bound[kernel{project, s.KernelID}] = true
+		}
+	}
+	m.mu.Unlock()
+	for k := range bound {
+		m.sweepKernel(ctx, k.project, k.id)
+	}
+}
+
+func (m *Manager) sweepKernel(ctx context.Context, project, kernel string) {
+	if _, err := m.cfg.Workloads.Get(ctx, project, kernel); problem.Is(err, problem.NotFound) {
+		m.kernelGone(ctx, project, kernel)
+	}
 }
 
 func (m *Manager) load(ctx context.Context) error {
@@ -170,6 +206,15 @@ func (m *Manager) CreateSession(ctx context.Context, who Who, req SessionRequest
 	if err := m.ready(ctx); err != nil {
 		return BoundSession{}, err
 	}
+	if err := checkTexts(req.Path, req.Name, req.Type); err != nil {
+		return BoundSession{}, err
+	}
+	// Two tabs that open one notebook at once get one kernel.
+	unlock, err := m.turns.wait(ctx, "session "+who.Project+"/"+who.User+"/"+req.Path)
+	if err != nil {
+		return BoundSession{}, err
+	}
+	defer unlock()
 	if s, found, err := m.sessionOf(ctx, who, req.Path); found || err != nil {
 		return s, err
 	}
@@ -179,9 +224,29 @@ func (m *Manager) CreateSession(ctx context.Context, who Who, req SessionRequest
 	}
 	s := NotebookSession{ID: uuid.NewString(), Owner: who.User, Path: req.Path, Name: req.Name, Type: req.Type, KernelID: k.ID}
 	if err := m.store(ctx, who.Project, s); err != nil {
-		return BoundSession{}, errors.Join(err, m.StopKernel(context.WithoutCancel(ctx), who, k.ID))
+		return BoundSession{}, errors.Join(err, m.undo(ctx, who, req.KernelID, k))
 	}
 	return BoundSession{s, k}, nil
+}
+
+// undo ends a kernel that was started for nothing; one that was asked for by its ID was there before.
+func (m *Manager) undo(ctx context.Context, who Who, asked string, k Kernel) error {
+	if asked != "" {
+		return nil
+	}
+	return m.StopKernel(context.WithoutCancel(ctx), who, k.ID)
+}
+
+// maxText bounds paths, names and types, in bytes: as long as a path can be.
+const maxText = 4096
+
+func checkTexts(texts ...string) error {
+	for _, text := range texts {
+		if len(text) > maxText || strings.ContainsRune(text, 0) {
+			return problem.New(problem.Invalid, "A path, name or type has at most %d bytes, none of them zero", maxText)
+		}
+	}
+	return nil
 }
 
 // sessionOf finds the user's session for a path among those whose kernels live.
@@ -252,6 +317,9 @@ func (m *Manager) UpdateSession(ctx context.Context, who Who, id string, p Sessi
 			*to = *from
 		}
 	}
+	if err := checkTexts(s.Path, s.Name, s.Type); err != nil {
+		return BoundSession{}, err
+	}
 	old := s.KernelID
 	if p.KernelID != "" || p.KernelSpec != "" {
 		k, err := m.kernelFor(ctx, who, SessionRequest{Path: s.Path, Name: s.Name, KernelID: p.KernelID, KernelSpec: p.KernelSpec})
@@ -261,6 +329,9 @@ func (m *Manager) UpdateSession(ctx context.Context, who Who, id string, p Sessi
 		s.KernelID, s.Kernel = k.ID, k
 	}
 	if err := m.store(ctx, who.Project, s.NotebookSession); err != nil {
+		if old != s.KernelID {
+			err = errors.Join(err, m.undo(ctx, who, p.KernelID, s.Kernel))
+		}
 		return BoundSession{}, err
 	}
 	if old != s.KernelID {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -60,6 +61,9 @@ func (m *Manager) Specs(ctx context.Context, project string) (map[string]NamedSp
 	return out, nil
 }
 
+// specName is what jupyter_client takes for the name of a kernelspec.
+var specName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
 func readSpecs(dir string, env Environment) (map[string]NamedSpec, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -70,6 +74,9 @@ func readSpecs(dir string, env Environment) (map[string]NamedSpec, error) {
 	}
 	out := map[string]NamedSpec{}
 	for _, e := range entries {
+		if !specName.MatchString(e.Name()) {
+			continue
+		}
 		s, err := readSpec(filepath.Join(dir, e.Name()), env)
 		if err != nil {
 			continue // jupyter too leaves out what is no kernelspec
@@ -118,7 +125,16 @@ func (m *Manager) Resource(ctx context.Context, project, name, file string) (*os
 	if !slices.Contains(s.Resources, file) {
 		return nil, problem.New(problem.NotFound, "Kernel resource not found: %s", file)
 	}
-	return os.Open(filepath.Join(s.dir, file))
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("kernelspec %s: %w", name, err)
+	}
+	defer root.Close()
+	f, err := root.Open(file)
+	if err != nil {
+		return nil, problem.New(problem.NotFound, "Kernel resource not found: %s: %w", file, err)
+	}
+	return f, nil
 }
 
 // spec finds one kernelspec; "" means the default.

@@ -28,6 +28,11 @@ var terminalName = regexp.MustCompile(`^\w{1,64}$`)
 // StartTerminal starts a shell in the project's environment. An empty name means the lowest free number. dir is a folder in the
 // project.
 func (m *Manager) StartTerminal(ctx context.Context, who Who, name, dir string) (Terminal, error) {
+	unlock, err := m.turns.wait(ctx, "terminal "+who.Project+"/"+who.User)
+	if err != nil {
+		return Terminal{}, err
+	}
+	defer unlock()
 	all, err := m.Terminals(ctx, who)
 	if err != nil {
 		return Terminal{}, err
@@ -73,10 +78,11 @@ func (m *Manager) StartTerminal(ctx context.Context, who Who, name, dir string) 
 	}
 	up, cancel := context.WithTimeout(ctx, m.cfg.StartWait)
 	defer cancel()
-	if info, err = m.cfg.Workloads.Up(up, who.Project, info.ID); err != nil {
+	info, err = m.cfg.Workloads.Up(up, who.Project, info.ID)
+	if err != nil && !problem.Is(err, problem.NotFound) {
 		return Terminal{}, err
 	}
-	if info.State == workloads.Ended {
+	if err != nil || info.State == workloads.Ended {
 		return Terminal{}, problem.New(problem.Internal, "The shell ended at once: %s", info.Reason)
 	}
 	return Terminal{Name: name, LastActivity: info.LastActivity, id: info.ID}, nil

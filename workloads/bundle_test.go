@@ -54,6 +54,7 @@ type site struct {
 // newSite makes an empty one. When the test ends it must be empty again.
 func newSite(t testing.TB) *site {
 	t.Helper()
+	t.TempDir() // the first: what programs write to is removed after they have ended
 	s := &site{t: t, storage: memory.NewStorage(), queue: memory.NewQueue(), run: localtest.RunDir(t)}
 	d, err := local.New(localtest.Config(t, s.run))
 	if err != nil {

@@ -134,7 +134,8 @@ func TestWorkloadsAreFoundAgainAfterARestart(t *testing.T) {
 		t.Fatalf("List() = %d, %v, want %d", len(all), err, n)
 	}
 	for i, info := range all {
-		if info.State != workloads.Running || info.Owner != "ann" || i > 0 && info.Started.Before(all[i-1].Started) {
+		is(t, second, info.ID, workloads.Running)
+		if info.Owner != "ann" || i > 0 && info.Started.Before(all[i-1].Started) {
 			t.Errorf("workload %d is %+v", i, info)
 		}
 	}

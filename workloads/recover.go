@@ -15,10 +15,21 @@ import (
 func (m *Manager) Start() {
 	m.wg.Go(m.follow)
 	m.wg.Go(func() {
-		if err := m.recover(m.ctx); err != nil && m.ctx.Err() == nil {
-			m.cfg.Log.Error("workloads could not be listed", "error", err)
+		for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
+			err := m.recover(m.ctx)
+			if err == nil {
+				close(m.recovered)
+				return
+			}
+			if m.ctx.Err() == nil {
+				m.cfg.Log.Error("workloads could not be listed yet", "error", err)
+			}
+			select {
+			case <-time.After(pause):
+			case <-m.ctx.Done():
+				return
+			}
 		}
-		close(m.recovered)
 	})
 	m.wg.Go(m.serveQueue)
 }
@@ -67,8 +78,14 @@ func (m *Manager) adopt(rec storage.Record) {
 	w := &workload{m: m, project: project, id: id, rec: r, rev: rec.Rev, changed: make(chan struct{}), gone: make(chan struct{})}
 	w.state = agent.State{Phase: agent.Running, Started: r.Started, LastActivity: r.Started, Activity: "unknown"}
 	m.mu.Lock()
-	m.live[id] = w
+	_, known := m.live[id] // the list broke off, and begins again
+	if !known {
+		m.live[id] = w
+	}
 	m.mu.Unlock()
+	if known {
+		return
+	}
 	switch {
 	case r.Handle == nil:
 		w.rec.Handle = &scheduling.Handle{Driver: m.driver, ID: id}
