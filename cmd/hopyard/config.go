@@ -45,6 +45,9 @@ type Config struct {
 	Prepared string `yaml:"prepared"`
 	// Kernelspecs are folders of kernelspecs that every project has besides those of its environment.
 	Kernelspecs []string `yaml:"kernelspecs"`
+	// InlineScripts lets outputs of trusted notebooks run script that is written into their HTML, as bokeh's and folium's. It
+	// weakens the content security policy of the pages.
+	InlineScripts bool `yaml:"inline_scripts"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `yaml:"log_level"`
 }

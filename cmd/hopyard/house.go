@@ -74,7 +74,7 @@ func (h *house) furnish(ctx context.Context, c Config) {
 		Workloads: h.runs, Storage: store, Env: resolver{h.envs}, SpecDirs: c.Kernelspecs,
 		Root: h.dir.files, Home: h.dir.home, Log: h.log,
 	})
-	h.lab = &labPages{configured: c, log: h.log, lab: lab.Config{Store: store, Kind: h.kind}}
+	h.lab = &labPages{configured: c, log: h.log, lab: lab.Config{Store: store, Kind: h.kind, InlineScripts: c.InlineScripts}}
 	h.api = console.New(console.Config{People: h.site.people, Workloads: h.runs, Discard: h.discard, Version: version, Commit: commit, Log: h.log})
 	h.server = gateway.New(gateway.Config{
 		Doors: []door.Door{h.api.Door(), h.jupyterDoor()}, Auth: auth.New(h.site.people), Console: ui.Handler(),

@@ -73,7 +73,7 @@ func newResolver(c Config, log *slog.Logger) *envs.Resolver {
 // prepareLab fetches and unpacks the pages of JupyterLab and Notebook unless they are there.
 func prepareLab(ctx context.Context, c Config, tell func(line string)) (*uilab.Tree, error) {
 	lines := fetchLines{all: len(uilab.Pins()), tell: tell}
-	return uilab.Prepare(ctx, string(c.prepared()), &wheels.Fetcher{Python: c.Python, Offline: c.Offline, Progress: lines.hear})
+	return uilab.Prepare(ctx, string(c.prepared()), &wheels.Fetcher{Python: c.Python, Offline: c.Offline, Progress: lines.hear}, tell)
 }
 
 // fetchLines tells of downloads, a line a second at most.

@@ -73,11 +73,11 @@ func Pins() []wheels.Wheel {
 
 // Prepare returns the tree below dir, fetching and unpacking what is missing; with everything there it takes a few
 // milliseconds. Several processes may prepare the same dir at once. The caller closes the Tree.
-func Prepare(ctx context.Context, dir string, fetcher *wheels.Fetcher) (*Tree, error) {
+func Prepare(ctx context.Context, dir string, fetcher *wheels.Fetcher, tell func(step string)) (*Tree, error) {
 	pins := Pins()
 	dest := filepath.Join(dir, "ui", identity(pins))
 	err := wheels.Once(ctx, dest, func(ctx context.Context, tmp string) error {
-		return build(ctx, tmp, fetcher, pins)
+		return build(ctx, tmp, fetcher, pins, tell)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("prepare JupyterLab's files: %w", err)
@@ -95,16 +95,18 @@ func identity(pins []wheels.Wheel) string {
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
-func build(ctx context.Context, dir string, fetcher *wheels.Fetcher, pins []wheels.Wheel) error {
+func build(ctx context.Context, dir string, fetcher *wheels.Fetcher, pins []wheels.Wheel, tell func(string)) error {
 	paths, err := fetcher.Fetch(ctx, pins)
 	if err != nil {
 		return err
 	}
+	tell("unpacking")
 	for i, w := range pins {
 		if err := wheels.Extract(ctx, paths[i], dir, takes(w)...); err != nil {
 			return err
 		}
 	}
+	tell("compressing what browsers ask for")
 	return compress(ctx, dir)
 }
 

@@ -27,7 +27,7 @@ func fetcher(t *testing.T) *wheels.Fetcher {
 func TestPrepareGivesBothApplicationsOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	tree, err := lab.Prepare(t.Context(), dir, fetcher(t))
+	tree, err := lab.Prepare(t.Context(), dir, fetcher(t), func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestPrepareGivesBothApplicationsOnce(t *testing.T) {
 	}
 
 	// The second time nothing may be fetched, nor the cache even looked at.
-	again, err := lab.Prepare(t.Context(), dir, &wheels.Fetcher{Offline: true, Cache: t.TempDir()})
+	again, err := lab.Prepare(t.Context(), dir, &wheels.Fetcher{Offline: true, Cache: t.TempDir()}, func(string) {})
 	if err != nil {
 		t.Fatalf("second Prepare: %v", err)
 	}
@@ -72,7 +72,7 @@ func TestPrepareGivesBothApplicationsOnce(t *testing.T) {
 func TestPrepareOfflineNamesWhatIsMissingAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	_, err := lab.Prepare(t.Context(), dir, &wheels.Fetcher{Offline: true, Cache: t.TempDir()})
+	_, err := lab.Prepare(t.Context(), dir, &wheels.Fetcher{Offline: true, Cache: t.TempDir()}, func(string) {})
 	if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "jupyterlab-4.6.6-py3-none-any.whl") {
 		t.Fatalf("Prepare = %v, want an unavailable problem that names the wheels", err)
 	}

@@ -25,7 +25,7 @@ func openReal(t *testing.T) *uilab.Tree {
 	if err != nil {
 		t.Skip(err)
 	}
-	tree, err := uilab.Prepare(t.Context(), filepath.Join(filepath.Dir(cache), "test"), &wheels.Fetcher{Cache: cache})
+	tree, err := uilab.Prepare(t.Context(), filepath.Join(filepath.Dir(cache), "test"), &wheels.Fetcher{Cache: cache}, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
