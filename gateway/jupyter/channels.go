@@ -1,6 +1,7 @@
 package jupyter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/hopyard/hopyard/agent"
 	"github.com/hopyard/hopyard/agent/journal"
 	"github.com/hopyard/hopyard/gateway/door"
+	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/internal/tcpstat"
 	"github.com/hopyard/hopyard/kernels/wire"
 	"github.com/labstack/echo/v4"
@@ -140,13 +142,13 @@ func (h *Handler) channels(c echo.Context) error {
 	if _, err := h.cfg.Kernels.Kernel(c.Request().Context(), who(c), id); err != nil {
 		return err
 	}
+	session := cmp.Or(c.QueryParam("session_id"), uuid.NewString())
+	if len(session) > 255 {
+		return problem.New(problem.Invalid, "session_id has %d bytes; 255 are the most", len(session))
+	}
 	ws, err := door.Upgrade(c, door.UpgradeOptions{Subprotocols: []string{wire.V1Protocol}, MaxMessage: 256 << 20})
 	if err != nil {
 		return err
-	}
-	session := c.QueryParam("session_id")
-	if session == "" {
-		session = uuid.NewString()
 	}
 	batch, ok := door.BatchOf(ws)
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/hopyard/hopyard/gateway/door"
@@ -80,10 +81,8 @@ func (h *Handler) specs(c echo.Context) error {
 	for name, s := range all {
 		out[name] = specOf(c, s)
 	}
-	if _, ok := all[standard]; !ok {
-		for name := range maps.Keys(all) {
-			standard = name
-		}
+	if _, ok := all[standard]; !ok && len(all) > 0 {
+		standard = slices.Min(slices.Collect(maps.Keys(all)))
 	}
 	return c.JSON(http.StatusOK, map[string]any{"default": standard, "kernelspecs": out})
 }

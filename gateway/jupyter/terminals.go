@@ -140,7 +140,7 @@ func pumpTerminal(ws *websocket.Conn, conn *agent.Conn) {
 				err = write(r.Body)
 			}
 		}
-		if cap(buf) > 0 {
+		if cap(buf) > 0 && cap(buf) <= 1<<20 {
 			readBuffers.Put(buf[:0]) //nolint:staticcheck // a slice header is small against what it saves
 		}
 	}
