@@ -129,6 +129,11 @@ func (a *API) updateUser(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if u.Disabled {
+		if err := a.stopAllOf(c.Request().Context(), "", user, door.CallerOf(c).User); err != nil {
+			return err
+		}
+	}
 	return c.JSON(http.StatusOK, u)
 }
 
