@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -135,13 +136,14 @@ func (s *signal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestRealNbconvert runs where HOPYARD_TEST_ENV names an environment that has nbconvert.
+// TestRealNbconvert runs where HOPYARD_TEST_PYTHON is the interpreter of an environment that has nbconvert.
 func TestRealNbconvert(t *testing.T) {
 	t.Parallel()
-	prefix := os.Getenv("HOPYARD_TEST_ENV")
-	if prefix == "" {
-		t.Skip("HOPYARD_TEST_ENV names no Python environment")
+	python := os.Getenv("HOPYARD_TEST_PYTHON")
+	if python == "" || exec.CommandContext(t.Context(), python, "-c", "import nbconvert").Run() != nil {
+		t.Skip("HOPYARD_TEST_PYTHON names no Python with nbconvert")
 	}
+	prefix := filepath.Dir(filepath.Dir(python))
 	env := kernels.Environment{Name: "test", Prefix: prefix, Bin: prefix + "/bin", Python: prefix + "/bin/python"}
 	c := nbconvert.New(resolver{env}, nbconvert.Local)
 	req := request("html")
