@@ -47,9 +47,10 @@ type Manager struct {
 	recovered chan struct{} // closed when all that was stored has been found again
 	driver    string        // its name; set before recovered is closed
 
-	mu   sync.Mutex // guards below
-	live map[string]*workload
-	subs map[chan Change]struct{}
+	mu       sync.Mutex // guards below
+	live     map[string]*workload
+	reserved map[string]bool // ids whose workloads are being stored for the first time
+	subs     map[chan Change]struct{}
 }
 
 // New makes a Manager. Call Start next, and Close in the end.
@@ -58,7 +59,7 @@ func New(cfg Config) *Manager {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Manager{
 		cfg: cfg, ctx: ctx, cancel: cancel, recovered: make(chan struct{}),
-		live: map[string]*workload{}, subs: map[chan Change]struct{}{},
+		live: map[string]*workload{}, reserved: map[string]bool{}, subs: map[chan Change]struct{}{},
 	}
 }
 
@@ -87,18 +88,17 @@ func (m *Manager) Launch(ctx context.Context, req Request) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if !m.reserve(w) {
+	if !m.reserve(w.id) {
 		return Info{}, taken(w)
 	}
-	rev, err := m.cfg.Storage.Apply(ctx, storage.Create(key(w.project, w.id), b))
+	w.rev, err = m.cfg.Storage.Apply(ctx, storage.Create(key(w.project, w.id), b))
+	m.take(w, err == nil)
+	if errors.Is(err, storage.ErrConflict) {
+		return Info{}, taken(w)
+	}
 	if err != nil {
-		m.release(w)
-		if errors.Is(err, storage.ErrConflict) {
-			return Info{}, taken(w)
-		}
 		return Info{}, fmt.Errorf("launch %s: %w", w.id, err)
 	}
-	w.rev = rev
 	m.tell(w)
 	if err := m.launch(ctx, w, req.Workload); err != nil {
 		m.forget(context.WithoutCancel(ctx), w, err.Error())
@@ -140,21 +140,25 @@ func taken(w *workload) error {
 	return problem.New(problem.Conflict, "a %s with the id %s exists already", w.rec.Kind, w.id)
 }
 
-// reserve takes the workload's id, unless it is taken: in whatever project, for a program has one id everywhere.
-func (m *Manager) reserve(w *workload) bool {
+// reserve takes an id, unless it is taken: in whatever project, for a program has one id everywhere.
+func (m *Manager) reserve(id string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.live[w.id] != nil {
+	if m.live[id] != nil || m.reserved[id] {
 		return false
 	}
-	m.live[w.id] = w
+	m.reserved[id] = true
 	return true
 }
 
-func (m *Manager) release(w *workload) {
+// take makes the workload known whose id was reserved, if it has been stored.
+func (m *Manager) take(w *workload, stored bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.live, w.id)
+	delete(m.reserved, w.id)
+	if stored {
+		m.live[w.id] = w
+	}
 }
 
 // forget removes a workload that was never launched from storage and memory. If another process wants it stopped, that one
