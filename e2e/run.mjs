@@ -15,13 +15,14 @@ process.env.HOPYARD = resolve(process.env.HOPYARD || join(top, 'bin/hopyard'));
 process.env.HOPYARD_TEST_PREPARED ||= join(cache, 'prepared');
 
 const tests = folder => readdirSync(join(here, folder)).filter(f => f.endsWith('.test.mjs')).map(f => join(here, folder, f));
-const node = folder => run(process.execPath, ['--test', '--test-concurrency=1', ...tests(folder)]);
+// The library's managers poll on when a test is over, hence the force.
+const node = folder => run(process.execPath, ['--test', '--test-concurrency=1', '--test-force-exit', ...tests(folder)]);
 
 const suites = {
   browser: () => node('browser'),
   services: () => node('clients/services'),
   python: async () => run(await clients(), ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', join(here, 'clients/python')]),
-  badday: () => run('go', ['test', '-tags', 'e2e', '-count=1', '-timeout', '5m', './e2e/badday'], { cwd: top }),
+  badday: () => run('go', ['test', '-v', '-tags', 'e2e', '-count=1', '-timeout', '5m', './e2e/badday'], { cwd: top }),
 };
 
 const chosen = process.argv.slice(2);
@@ -32,8 +33,8 @@ if (!existsSync(process.env.HOPYARD)) throw new Error(`${process.env.HOPYARD} is
 // Two lanes of about the same length.
 const lanes = [['browser', 'badday'], ['services', 'python']].map(names => names.filter(name => !chosen.length || chosen.includes(name)));
 const results = (await Promise.all(lanes.map(lane))).flat();
-for (const { name, seconds, ok, output } of results.filter(r => !r.ok)) console.log(`--- ${name} failed after ${seconds} s\n${output}`);
-for (const { name, seconds, ok } of results) console.log(`e2e ${name}: ${ok ? 'passed' : 'FAILED'} in ${seconds} s`);
+for (const { name, ok, output } of results) if (!ok) console.log(`--- ${name} failed:\n${output}`);
+for (const result of results) console.log(summary(result));
 process.exitCode = results.every(r => r.ok) ? 0 : 1;
 
 async function lane(names) {
@@ -41,11 +42,16 @@ async function lane(names) {
   for (const name of names) {
     const before = Date.now();
     const { ok, output } = await suites[name]().catch(e => ({ ok: false, output: String(e.stack) }));
-    const seconds = Math.round((Date.now() - before) / 1000);
-    console.error(`e2e ${name}: ${ok ? 'passed' : 'FAILED'}, ${seconds} s`);
-    done.push({ name, seconds, ok, output });
+    done.push({ name, ok, output, seconds: Math.round((Date.now() - before) / 1000) });
+    console.error(summary(done.at(-1)));
   }
   return done;
+}
+
+// summary counts what node, pytest and go each say in their own way.
+function summary({ name, ok, output, seconds }) {
+  const passed = output.match(/^(?:# pass|ℹ pass) (\d+)/m)?.[1] ?? output.match(/(\d+) passed/)?.[1] ?? output.match(/^--- PASS/gm)?.length ?? 0;
+  return `e2e ${name}: ${ok ? 'passed' : 'FAILED'}, ${passed} tests passed, ${seconds} s`;
 }
 
 // run gives what a program said, and whether it was content.

@@ -125,9 +125,9 @@ const pages = { projects: '/', project: '/projects/demo', running: '/projects/de
 // fits visits all pages in four looks. Nothing may stick out sideways.
 async function fits() {
   await Promise.all(['weather.ipynb', 'forecast.ipynb'].map(openNotebook));
-  await until('both kernels are idle', async () => {
+  await until('both kernels are up', async () => {
     const { items } = await gateway.ask('GET', '/api/v1/projects/demo/workloads');
-    return items.filter(w => w.activity === 'idle').length === 2;
+    return items.filter(w => w.activity === 'idle' && w.memory_bytes > 30e6).length === 2;
   });
   for (const width of [1280, 390]) {
     for (const colorScheme of ['light', 'dark']) {
