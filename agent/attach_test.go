@@ -243,18 +243,16 @@ func TestManyAttachmentsOfOneClientAtOnceLeaveOne(t *testing.T) {
 		}()
 	}
 	alive := 0
-	var last *agent.Conn
 	for range n {
 		if c := <-conns; c != nil {
 			defer c.Close()
-			last = c
 			alive++
 		}
 	}
 	if alive == 0 {
 		t.Fatal("nobody was let in")
 	}
-	last = p.attach(agent.Hello{Client: "tab"})
+	last := p.attach(agent.Hello{Client: "tab"})
 	say(t, last, "all done")
 	if got := read(t, last, 1); got[0] != "1 done" {
 		t.Errorf("record = %q, want 1 done", got)
