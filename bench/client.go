@@ -18,8 +18,8 @@ import (
 	"github.com/hopyard/hopyard/kernels/wire"
 )
 
-// do sends a request and decodes the answer into out, if it is not nil. The body is JSON already, or nil. It returns how
-// many bytes came; any status but 2xx is an error.
+// do sends a request and decodes the answer into out. Where that is nil it counts the bytes of the answer instead. The body
+// is JSON already, or nil; any status but 2xx is an error.
 func (s *server) do(ctx context.Context, method, path string, body []byte, out any) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -32,17 +32,15 @@ func (s *server) do(ctx context.Context, method, path string, body []byte, out a
 		return 0, err
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err
-	}
 	if resp.StatusCode/100 != 2 {
-		return 0, fmt.Errorf("%s %s: %s: %.200s", method, path, resp.Status, text)
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
+		return 0, fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, text)
 	}
 	if out == nil {
-		return len(text), nil
+		n, err := io.Copy(io.Discard, resp.Body)
+		return int(n), err
 	}
-	return len(text), json.Unmarshal(text, out)
+	return 0, json.NewDecoder(resp.Body).Decode(out)
 }
 
 // startKernel starts a kernel and returns its id.
