@@ -189,6 +189,16 @@ func (a *Agent) finish(exit Exit) error {
 	return err
 }
 
+// isOver says whether the agent is ending.
+func (a *Agent) isOver() bool {
+	select {
+	case <-a.over:
+		return true
+	default:
+		return false
+	}
+}
+
 // enter counts an attachment; it reports false when the agent ends.
 func (a *Agent) enter() bool {
 	a.mu.Lock()

@@ -167,7 +167,7 @@ func (t *attachment) follow() {
 	go t.send(from, resumed)
 	t.end(t.receive())
 	t.a.connected(-1)
-	died := !t.progress.isFinal()
+	died := !t.progress.isFinal() && !t.a.isOver() // where we end, the gateway tells its client why
 	t.a.clients.leave(t.hello.Client, t.progress.conclude(t.witness))
 	close(t.settled)
 	t.witness.release(died)

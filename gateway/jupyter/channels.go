@@ -279,8 +279,10 @@ func (t *tab) writeSome(b, scratch []byte) (rest, grown []byte, err error) {
 		if err != nil && !told {
 			return err
 		}
-		t.note(marks[:n])
-		t.agent.Sending(marks[:n])
+		if n > 0 { // an empty note would hide the one before
+			t.note(marks[:n])
+			t.agent.Sending(marks[:n])
+		}
 		return nil
 	})
 	if ferr == nil && n > 0 {
