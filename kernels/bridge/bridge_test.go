@@ -4,17 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/hopyard/hopyard/agent"
 	"github.com/hopyard/hopyard/agent/journal"
 	"github.com/hopyard/hopyard/internal/local"
+	"github.com/hopyard/hopyard/internal/local/localtest"
 	"github.com/hopyard/hopyard/kernels/bridge"
 	"github.com/hopyard/hopyard/kernels/wire"
 	"github.com/hopyard/hopyard/plugins/scheduling"
@@ -22,25 +22,7 @@ import (
 
 // TestMain lets the test binary be its own agent.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 3 && os.Args[1] == "agent" {
-		os.Exit(runAgent(os.Args[3]))
-	}
-	os.Exit(m.Run())
-}
-
-func runAgent(dir string) int {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	ready := func() {
-		f := os.NewFile(3, "ready")
-		_, _ = f.WriteString("ready")
-		_ = f.Close()
-	}
-	err := agent.Run(context.Background(), agent.Config{Dir: dir, Factories: map[string]agent.Factory{bridge.Kind: bridge.New}, Log: log, Ready: ready})
-	if err != nil {
-		log.Error("agent", "error", err)
-		return 1
-	}
-	return 0
+	localtest.Main(m, map[string]localtest.Program{"agent": localtest.Agent(map[string]agent.Factory{bridge.Kind: bridge.New})})
 }
 
 // python finds an interpreter that has ipykernel.
@@ -63,26 +45,25 @@ type kernel struct {
 	t      *testing.T
 	driver *local.Driver
 	handle scheduling.Handle
+	home   string // its working folder
 	sock   string
 }
 
 func start(t *testing.T, argv ...string) *kernel {
 	t.Helper()
-	exe, err := os.Executable()
+	return startWith(t, bridge.Spec{Username: "ann"}, argv...)
+}
+
+func startWith(t *testing.T, spec bridge.Spec, argv ...string) *kernel {
+	t.Helper()
+	home := t.TempDir() // before the driver: it is removed after the kernel has ended
+	d := localtest.Driver(t)
+	text, err := json.Marshal(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := os.MkdirTemp("", "hy") // short, for the sockets
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := local.New(local.Config{Run: run, Agent: []string{exe, "agent"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	home := t.TempDir()
 	h, err := d.Launch(t.Context(), scheduling.Workload{
-		ID: "k1", Kind: bridge.Kind, Argv: argv, Dir: home, Restarts: 5,
+		ID: uuid.NewString(), Kind: bridge.Kind, Argv: argv, Dir: home, Restarts: 5, Spec: text,
 		Env: []string{"PATH=/usr/bin:/bin", "HOME=" + home, "IPYTHONDIR=" + home},
 	})
 	if err != nil {
@@ -92,9 +73,12 @@ func start(t *testing.T, argv ...string) *kernel {
 		if err := d.Stop(context.Background(), h, time.Second); err != nil {
 			t.Error(err)
 		}
-		_ = os.RemoveAll(run)
 	})
-	return &kernel{t: t, driver: d, handle: h, sock: filepath.Join(run, "k1", agent.SocketFile)}
+	st, err := d.Inspect(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &kernel{t: t, driver: d, handle: h, home: home, sock: strings.TrimPrefix(st.Address, "unix:")}
 }
 
 func ipykernel(t *testing.T) *kernel {
