@@ -117,11 +117,6 @@ var launchCases = []testCase{
 		w := h.program("missing", "")
 		w.Argv = []string{"/no/such/program"}
 		handle, err := h.Launch(t.Context(), w)
-		if h.Lingers && err == nil {
-			h.stop(handle, 0)
-			h.gone(handle)
-			return
-		}
 		reason := fmt.Sprint(err)
 		if err == nil {
 			t.Cleanup(func() { h.stopLate(handle) })

@@ -34,9 +34,6 @@ type World struct {
 	Workload scheduling.Workload
 	// Env are the variables that the driver gives to every program, besides those of its Workload.
 	Env []string
-	// Lingers says that a workload whose program could not be started is seen running until somebody stops it, because
-	// its agent stays to tell why.
-	Lingers bool
 }
 
 // Run runs the suite. It calls setup once per case, for a World that no other case touches.
