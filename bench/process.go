@@ -31,7 +31,9 @@ func launch(log string, env []string, argv ...string) (*process, error) {
 	cmd := exec.Command(argv[0], argv[1:]...) //nolint:noctx // it is ended by stop, kindly
 	cmd.Stdout, cmd.Stderr = f, f
 	cmd.Env, cmd.Dir = append(os.Environ(), env...), filepath.Dir(log)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// Everybody gets a session of its own, as every server gives its kernels one: Linux shares the processors out by session
+	// first, and who shares one with the client would be served better.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
