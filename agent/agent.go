@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hopyard/hopyard/agent/journal"
@@ -87,7 +88,8 @@ type Agent struct {
 	ending   bool          // the last attachment closes told
 	told     chan struct{} // all attachments have ended
 
-	emitMu sync.Mutex // one writer for the journal
+	emitMu   sync.Mutex // one writer for the journal
+	refusals atomic.Int32
 }
 
 // input waits for a program that is not connected yet.
@@ -314,9 +316,18 @@ func (a *Agent) input(ctx context.Context, client string, body []byte) error {
 		return nil // dead: the client has been told by the state
 	}
 	if err := b.Input(ctx, client, body); err != nil {
-		a.log.Warn("input refused", "client", client, "error", err)
+		a.refused(client, err)
 	}
 	return nil
+}
+
+// maxRefusals is how many refused inputs are logged: clients can send as many as they like.
+const maxRefusals = 100
+
+func (a *Agent) refused(client string, err error) {
+	if a.refusals.Add(1) <= maxRefusals {
+		a.log.Warn("input refused", "client", client, "error", err)
+	}
 }
 
 // forget drops the input that waits: it was meant for a program that will not come.
@@ -345,7 +356,7 @@ func (a *Agent) ready(ctx context.Context, b Bridge) {
 		a.mu.Unlock()
 		for _, in := range batch {
 			if err := b.Input(ctx, in.client, in.body); err != nil {
-				a.log.Warn("input refused", "client", in.client, "error", err)
+				a.refused(in.client, err)
 			}
 		}
 	}

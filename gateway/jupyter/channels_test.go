@@ -371,7 +371,7 @@ func TestTerminalOverWebsocket(t *testing.T) {
 			if err := json.Unmarshal(body, &frame); err != nil {
 				t.Fatalf("frame %q: %v", body, err)
 			}
-			screen.WriteString(fmt.Sprint(frame...))
+			fmt.Fprint(&screen, frame...)
 		}
 		return screen.String()
 	}

@@ -99,6 +99,7 @@ func (h *Handler) terminal(c echo.Context) error {
 		closeWith(ws, websocket.CloseInternalServerErr, "the terminal cannot be reached")
 		return nil
 	}
+	listen(ws)
 	go readTerminal(ws, conn)
 	go pumpTerminal(ws, conn)
 	return nil
@@ -107,6 +108,20 @@ func (h *Handler) terminal(c echo.Context) error {
 func closeWith(ws *websocket.Conn, code int, text string) {
 	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(250*time.Millisecond))
 	_ = ws.Close()
+}
+
+// listen gives the client up when it does not answer pings for too long.
+func listen(ws *websocket.Conn) {
+	alive := func() { _ = ws.SetReadDeadline(time.Now().Add(silence)) }
+	alive()
+	ws.SetPongHandler(func(string) error { alive(); return nil })
+	var beat func()
+	beat = func() {
+		if ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) == nil {
+			time.AfterFunc(pingEvery, beat)
+		}
+	}
+	time.AfterFunc(pingEvery, beat)
 }
 
 func readTerminal(ws *websocket.Conn, conn *agent.Conn) {
