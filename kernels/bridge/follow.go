@@ -122,7 +122,8 @@ var uncounted = map[string]bool{
 	"debug_request": true, "history_request": true, "complete_request": true, "inspect_request": true, "is_complete_request": true,
 }
 
-// status follows the kernel's execution state.
+// status follows the kernel's execution state. That it is starting is said without a request, and may be read after the
+// answers to ours: Connect knows better when that is over.
 func (b *Bridge) status(m wire.Message) {
 	_, request, _, err := wire.Head(m.Parent)
 	if err != nil || uncounted[request] {
@@ -131,7 +132,7 @@ func (b *Bridge) status(m wire.Message) {
 	var content struct {
 		State string `json:"execution_state"`
 	}
-	if json.Unmarshal(m.Content, &content) != nil || content.State == "" {
+	if json.Unmarshal(m.Content, &content) != nil || content.State == "" || content.State == "starting" {
 		return
 	}
 	if request == "execute_request" && content.State == "busy" {
