@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +17,6 @@ import (
 	"github.com/hopyard/hopyard/internal/local/localtest"
 	"github.com/hopyard/hopyard/internal/memory"
 	"github.com/hopyard/hopyard/internal/problem"
-	"github.com/hopyard/hopyard/internal/testkernel"
 	"github.com/hopyard/hopyard/kernels"
 	"github.com/hopyard/hopyard/kernels/bridge"
 	"github.com/hopyard/hopyard/kernels/terminal"
@@ -38,15 +36,6 @@ func TestMain(m *testing.M) {
 		"agent": localtest.Agent(map[string]agent.Factory{bridge.Kind: bridge.New, terminal.Kind: terminal.New}),
 	})
 }
-
-// kernelProgram is the path of the test kernel, built once.
-var kernelProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "testkernel")
-	if err != nil {
-		return "", err
-	}
-	return testkernel.Build(context.Background(), dir)
-})
 
 var (
 	ann = kernels.Who{Project: "demo", User: "ann"}
@@ -73,7 +62,7 @@ func (w *world) Resolve(context.Context, string) (kernels.Environment, error) { 
 
 func setup(t testing.TB) *world {
 	t.Helper()
-	program, err := kernelProgram()
+	program, err := localtest.Kernel()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +26,6 @@ import (
 	"github.com/hopyard/hopyard/internal/local/localtest"
 	"github.com/hopyard/hopyard/internal/memory"
 	"github.com/hopyard/hopyard/internal/problem"
-	"github.com/hopyard/hopyard/internal/testkernel"
 	"github.com/hopyard/hopyard/kernels"
 	"github.com/hopyard/hopyard/kernels/bridge"
 	"github.com/hopyard/hopyard/kernels/terminal"
@@ -49,19 +47,10 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// kernelProgram is the path of the test kernel, built once.
-var kernelProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "testkernel")
-	if err != nil {
-		return "", err
-	}
-	return testkernel.Build(context.Background(), dir)
-})
-
 // writeSpecs makes the folder of kernelspecs: python3, which is the test kernel, and one that dies at start.
 func writeSpecs(t testing.TB) string {
 	t.Helper()
-	program, err := kernelProgram()
+	program, err := localtest.Kernel()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,32 +1,21 @@
 package bridge_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/hopyard/hopyard/internal/testkernel"
+	"github.com/hopyard/hopyard/internal/local/localtest"
 	"github.com/hopyard/hopyard/kernels/bridge"
 	"github.com/hopyard/hopyard/plugins/scheduling"
 )
 
-// kernelProgram is the path of the test kernel, built once.
-var kernelProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "testkernel")
-	if err != nil {
-		return "", err
-	}
-	return testkernel.Build(context.Background(), dir)
-})
-
 // odd starts the test kernel, which does what no other does.
 func odd(t *testing.T, spec bridge.Spec, flags ...string) *kernel {
 	t.Helper()
-	program, err := kernelProgram()
+	program, err := localtest.Kernel()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +113,7 @@ func TestKernelThatHangsIsStoppedInTime(t *testing.T) {
 // TestRestartForgetsWhatWaited restarts a kernel that has not come up while a cell waits for it.
 func TestRestartForgetsWhatWaited(t *testing.T) {
 	t.Parallel()
-	program, err := kernelProgram()
+	program, err := localtest.Kernel()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,11 +9,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/hopyard/hopyard/agent"
 	"github.com/hopyard/hopyard/internal/local"
+	"github.com/hopyard/hopyard/internal/testkernel"
 )
 
 // Program is something that a test binary can be instead of a test. It gets its arguments and returns its exit code.
@@ -26,8 +28,23 @@ func Main(m *testing.M, programs map[string]Program) {
 			os.Exit(program(os.Args[2:]))
 		}
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if kernelDir != "" {
+		_ = os.RemoveAll(kernelDir)
+	}
+	os.Exit(code)
 }
+
+// kernelDir holds the test kernel until Main ends.
+var kernelDir string
+
+// Kernel is the path of the test kernel's program, built once.
+var Kernel = sync.OnceValues(func() (path string, err error) {
+	if kernelDir, err = os.MkdirTemp("", "testkernel"); err != nil {
+		return "", err
+	}
+	return testkernel.Build(context.Background(), kernelDir)
+})
 
 // Agent is the program "agent" for workloads of these kinds. It ends at SIGTERM, as the real one does.
 func Agent(factories map[string]agent.Factory) Program {
