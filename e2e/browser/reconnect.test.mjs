@@ -55,6 +55,8 @@ test('kill -9 of the gateway while a cell prints', async t => {
   });
 
   await step('the kernel is the one that it was', async () => {
+    // Lab tells a person that the server was away, and waits for them to have read it.
+    await page.addLocatorHandler(page.locator('.jp-Dialog', { hasText: 'Server Connection Error' }), notice => notice.locator('button').last().click());
     assert.equal(await lab.text(await lab.run('print(os.getpid())')), pid);
     await lab.idle();
   });
