@@ -83,6 +83,7 @@ func (s *server) dial(ctx context.Context, kernel, session string, buffer int) (
 		NetDialContext: new(net.Dialer).DialContext,
 	}
 	url := "ws" + strings.TrimPrefix(s.base, "http") + "/api/kernels/" + kernel + "/channels?session_id=" + session
+	//nolint:bodyclose // the dialer has read what there is of it
 	ws, resp, err := d.DialContext(ctx, url, http.Header{"Authorization": {"token " + s.token}})
 	if err != nil {
 		if resp != nil {
@@ -120,7 +121,7 @@ func (c *channels) next(limit time.Duration) (wire.Message, error) {
 		}
 		n, err := r.Read(c.buf[len(c.buf):cap(c.buf)])
 		c.buf = c.buf[:len(c.buf)+n]
-		if err == io.EOF { //nolint:errorlint // io.Reader's contract
+		if err == io.EOF {
 			return wire.ParseV1(c.buf)
 		}
 		if err != nil {
