@@ -69,6 +69,7 @@ type Journal struct {
 	segs    []*segment // oldest first, the last is being written
 	blocks  []*block   // oldest first, the last is open
 	next    uint64     // sequence number of the next record
+	cold    int        // so many of the oldest blocks have been evicted from memory
 	inMem   int        // bytes held in blocks' buf
 	onDisk  int64
 	changed chan struct{} // closed and replaced when there is more to read
@@ -203,8 +204,9 @@ func (j *Journal) publish(seg *segment, first, last uint64, enc []byte) {
 
 // bound evicts the oldest blocks from memory and the oldest segments from disk until the limits hold.
 func (j *Journal) bound() {
-	for i := 0; j.inMem > j.opt.MemoryBytes && i < len(j.blocks)-1; i++ {
-		j.evict(j.blocks[i])
+	for j.inMem > j.opt.MemoryBytes && j.cold < len(j.blocks)-1 {
+		j.evict(j.blocks[j.cold])
+		j.cold++
 	}
 	cut := time.Now().Add(-j.opt.MaxAge)
 	for len(j.segs) > 1 && (j.onDisk > j.opt.MaxBytes || j.segs[0].touched.Before(cut)) {
@@ -227,19 +229,9 @@ func (j *Journal) dropOldest() {
 		n++
 	}
 	j.blocks = slices.Delete(j.blocks, 0, n)
+	j.cold = max(0, j.cold-n)
 	_ = os.Remove(seg.path)
 	_ = seg.file.Close() // a Cursor that is reading it right now gets an error and looks again
-}
-
-// Forget drops the newest records from memory; they are read from disk from now on. For programs that fell silent.
-func (j *Journal) Forget() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, b := range j.blocks {
-		if b.buf != nil {
-			j.evict(b)
-		}
-	}
 }
 
 // Next is the sequence number that the next record will get.
