@@ -202,10 +202,17 @@ func (m *Manager) kernel(i workloads.Info) Kernel {
 	return k
 }
 
+// ofUser says whether a workload is a kernel that the user has. One that has been asked to end is none any more; one that died
+// is, so that its last words can be read.
+func ofUser(i workloads.Info, who Who) bool {
+	ended := i.State == workloads.Stopping || i.State == workloads.Ended && i.Activity != "dead"
+	return i.Kind == bridge.Kind && i.Owner == who.User && !ended
+}
+
 // Kernel tells of one kernel. A problem.NotFound in Jupyter's words if the user has none of that id.
 func (m *Manager) Kernel(ctx context.Context, who Who, id string) (Kernel, error) {
 	i, err := m.cfg.Workloads.Get(ctx, who.Project, id)
-	if problem.Is(err, problem.NotFound) || err == nil && (i.Kind != bridge.Kind || i.Owner != who.User || i.State == workloads.Stopping) {
+	if problem.Is(err, problem.NotFound) || err == nil && !ofUser(i, who) {
 		return Kernel{}, problem.New(problem.NotFound, "Kernel does not exist: %s", id)
 	}
 	if err != nil {
@@ -222,7 +229,7 @@ func (m *Manager) Kernels(ctx context.Context, who Who) ([]Kernel, error) {
 	}
 	out := []Kernel{}
 	for _, i := range all {
-		if i.Kind == bridge.Kind && i.Owner == who.User && i.State != workloads.Stopping {
+		if ofUser(i, who) {
 			out = append(out, m.kernel(i))
 		}
 	}
