@@ -72,6 +72,16 @@ var sockets = []socket{
 
 const heartbeatPort = 5
 
+// kindOf is the kind of records that a channel's messages are.
+func kindOf(channel string) uint8 {
+	for _, s := range sockets {
+		if s.channel == channel {
+			return s.kind
+		}
+	}
+	return 0
+}
+
 // Bridge implements agent.Bridge for one generation of a kernel.
 type Bridge struct {
 	host    agent.Host
@@ -259,7 +269,7 @@ func (b *Bridge) tellFate(client string, m wire.Message, typ string, cause error
 		return
 	}
 	content, _ := json.Marshal(map[string]any{"status": "error", "ename": fate, "evalue": text, "traceback": []string{text}})
-	b.emit(KindControl, client, b.message(m.Channel, name, m.Header, content))
+	b.emit(kindOf(m.Channel), client, b.message(m.Channel, name, m.Header, content))
 	if typ == "execute_request" {
 		b.emit(KindIOPub, client, b.message(wire.IOPub, "error", m.Header, content))
 	}
