@@ -17,8 +17,8 @@ import (
 	"github.com/hopyard/hopyard/internal/problem"
 )
 
-// Environment is where programs find their interpreter.
-type Environment struct {
+// Prepared is where programs find their interpreter.
+type Prepared struct {
 	Name   string // shown to people
 	Build  string // identifies the exact content
 	Prefix string // the environment's root folder
@@ -29,10 +29,10 @@ type Environment struct {
 // Driver makes environments of one kind. It is safe for concurrent use, also by several processes.
 type Driver interface {
 	// Find returns the environment if it is there, whole. It costs a few file look-ups and starts nothing.
-	Find() (Environment, bool)
+	Find() (Prepared, bool)
 	// Build makes the environment unless it is there. It calls progress with a short line for each slow step. Errors that a
 	// person can mend are problems.
-	Build(ctx context.Context, progress func(line string)) (Environment, error)
+	Build(ctx context.Context, progress func(line string)) (Prepared, error)
 }
 
 // Resolver keeps the environment prepared and hands it out. It is safe for concurrent use.
@@ -61,7 +61,7 @@ func NewResolver(c Config) *Resolver {
 
 // Resolve returns the project's environment. Without one it returns a problem.Unavailable that says how far the preparation
 // is, or why it did not work.
-func (r *Resolver) Resolve(_ context.Context, _ string) (Environment, error) {
+func (r *Resolver) Resolve(_ context.Context, _ string) (Prepared, error) {
 	if env, ok := r.driver.Find(); ok {
 		return env, nil
 	}
@@ -69,11 +69,11 @@ func (r *Resolver) Resolve(_ context.Context, _ string) (Environment, error) {
 	defer r.mu.Unlock()
 	switch {
 	case r.step != "":
-		return Environment{}, problem.New(problem.Unavailable, "the Python environment is being prepared (%s); try again in a moment", r.step)
+		return Prepared{}, problem.New(problem.Unavailable, "the Python environment is being prepared (%s); try again in a moment", r.step)
 	case r.last != nil:
-		return Environment{}, problem.New(problem.Unavailable, "there is no Python environment to run in: %w", r.last)
+		return Prepared{}, problem.New(problem.Unavailable, "there is no Python environment to run in: %w", r.last)
 	default:
-		return Environment{}, problem.New(problem.Unavailable, "the Python environment has not been prepared yet; try again in a moment")
+		return Prepared{}, problem.New(problem.Unavailable, "the Python environment has not been prepared yet; try again in a moment")
 	}
 }
 

@@ -17,13 +17,13 @@ type driver struct {
 	build func(ctx context.Context, progress func(string)) error
 }
 
-func (d *driver) Find() (envs.Environment, bool) {
-	return envs.Environment{Name: "Python 3.11", Build: "b"}, d.whole.Load()
+func (d *driver) Find() (envs.Prepared, bool) {
+	return envs.Prepared{Name: "Python 3.11", Build: "b"}, d.whole.Load()
 }
 
-func (d *driver) Build(ctx context.Context, progress func(string)) (envs.Environment, error) {
+func (d *driver) Build(ctx context.Context, progress func(string)) (envs.Prepared, error) {
 	if err := d.build(ctx, progress); err != nil {
-		return envs.Environment{}, err
+		return envs.Prepared{}, err
 	}
 	d.whole.Store(true)
 	env, _ := d.Find()

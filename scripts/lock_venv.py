@@ -1,4 +1,4 @@
-"""Writes envs/venv/lock/py3XX.txt: the exact wheels of the kernel environment, one list per Python version.
+"""Writes envs/tools/lock/py3XX.txt: the exact wheels of the kernel environment, one list per Python version.
 
 uv resolves, because it evaluates environment markers for the Python that is asked for and not for the one that runs; pip then
 picks the one wheel that it would install. Each line is a pip requirement, so that `pip install --require-hashes -r` takes the
@@ -14,7 +14,7 @@ import venv
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 GLIBC = [28, 27, 26, 24, 17, 12, 5]  # manylinux_2_N, newest first: every Linux since 2018 has 2.28
-LOCK = pathlib.Path(__file__).resolve().parent.parent / "envs" / "venv" / "lock"
+LOCK = pathlib.Path(__file__).resolve().parent.parent / "envs" / "tools" / "lock"
 TOOLS = ["pip==26.3", "uv==0.13.9"]
 
 

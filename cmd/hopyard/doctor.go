@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/hopyard/hopyard/envs/venv"
+	"github.com/hopyard/hopyard/envs/tools"
 	"github.com/hopyard/hopyard/internal/doctor"
 	uilab "github.com/hopyard/hopyard/ui/lab"
 	"github.com/spf13/cobra"
@@ -53,7 +53,7 @@ func doctorCommand() *cobra.Command {
 // pythonCheck looks for the interpreter that the kernel environment is built on.
 func pythonCheck(ctx context.Context, c Config) doctor.Check {
 	check := doctor.Check{Name: "Python", Needed: true, Means: "the kernel environment is built on it once, and kernels run on it"}
-	p, err := venv.FindPython(ctx, c.Python)
+	p, err := tools.FindPython(ctx, c.Python)
 	if err != nil {
 		check.Status, check.Found = doctor.Missing, err.Error()
 		check.Mend = "apt install python3 python3-pip python3-venv, or name an interpreter with --python"
@@ -69,7 +69,7 @@ func pythonCheck(ctx context.Context, c Config) doctor.Check {
 
 func environmentCheck(c Config) doctor.Check {
 	check := doctor.Check{Name: "Kernel environment", Status: doctor.OK, Means: "what notebooks run on; built once below the data directory"}
-	driver := venv.Driver{Dir: c.prepared().envs(), Python: c.Python}
+	driver := tools.Driver{Dir: c.prepared().envs(), Python: c.Python}
 	env, ok := driver.Find()
 	if !ok {
 		check.Status, check.Found = doctor.Warn, "not built yet"

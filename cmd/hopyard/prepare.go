@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/envs"
-	"github.com/hopyard/hopyard/envs/venv"
+	"github.com/hopyard/hopyard/envs/tools"
 	"github.com/hopyard/hopyard/internal/wheels"
 	uilab "github.com/hopyard/hopyard/ui/lab"
 	"github.com/spf13/cobra"
@@ -64,7 +64,7 @@ func preparationFlags(cmd *cobra.Command, c *Config, file *string) {
 // newResolver makes the one that keeps the kernel environment.
 func newResolver(c Config, log *slog.Logger) *envs.Resolver {
 	return envs.NewResolver(envs.Config{
-		Driver:   &venv.Driver{Dir: c.prepared().envs(), Python: c.Python, Offline: c.Offline},
+		Driver:   &tools.Driver{Dir: c.prepared().envs(), Python: c.Python, Offline: c.Offline},
 		Log:      log,
 		Progress: func(line string) { progress("kernel environment", line) },
 	})

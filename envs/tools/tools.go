@@ -1,9 +1,9 @@
-// Package venv builds the kernel environment: a virtual environment of exactly the wheels that the embedded locks name,
+// Package tools builds the kernel environment: a virtual environment of exactly the wheels that the embedded locks name,
 // each with its hash.
 //
 // A virtual environment cannot be moved, so it is built where it stays, below a name made from its content. A marker is
 // written last: a folder without one is half built, is never used, and is thrown away by the next build.
-package venv
+package tools
 
 import (
 	"context"
@@ -50,7 +50,7 @@ type marker struct {
 const markerName = "hopyard.json"
 
 // Find returns the environment of the preferred Python version that is there, whole.
-func (d *Driver) Find() (envs.Environment, bool) {
+func (d *Driver) Find() (envs.Prepared, bool) {
 	for _, version := range Versions {
 		l, err := d.lockOf(version)
 		if err != nil {
@@ -60,11 +60,11 @@ func (d *Driver) Find() (envs.Environment, bool) {
 			return env, true
 		}
 	}
-	return envs.Environment{}, false
+	return envs.Prepared{}, false
 }
 
 // whole also follows bin/python to the interpreter below, which may have been removed from the host since.
-func whole(env envs.Environment) bool {
+func whole(env envs.Prepared) bool {
 	for _, path := range []string{filepath.Join(env.Prefix, markerName), env.Python} {
 		if _, err := os.Stat(path); err != nil {
 			return false
@@ -73,21 +73,21 @@ func whole(env envs.Environment) bool {
 	return true
 }
 
-func (d *Driver) environment(l lock) envs.Environment {
+func (d *Driver) environment(l lock) envs.Prepared {
 	build := l.build(d.Python)
 	prefix := filepath.Join(d.Dir, build)
 	bin := filepath.Join(prefix, "bin")
-	return envs.Environment{Name: "Python " + l.version, Build: build, Prefix: prefix, Bin: bin, Python: filepath.Join(bin, "python")}
+	return envs.Prepared{Name: "Python " + l.version, Build: build, Prefix: prefix, Bin: bin, Python: filepath.Join(bin, "python")}
 }
 
 // Build makes the environment unless it is there. One process builds, others wait for it.
-func (d *Driver) Build(ctx context.Context, progress func(string)) (envs.Environment, error) {
+func (d *Driver) Build(ctx context.Context, progress func(string)) (envs.Prepared, error) {
 	if err := os.MkdirAll(d.Dir, 0o755); err != nil {
-		return envs.Environment{}, fmt.Errorf("make the folder of environments: %w", err)
+		return envs.Prepared{}, fmt.Errorf("make the folder of environments: %w", err)
 	}
 	held, err := d.lock(ctx, progress)
 	if err != nil {
-		return envs.Environment{}, fmt.Errorf("wait for another build: %w", err)
+		return envs.Prepared{}, fmt.Errorf("wait for another build: %w", err)
 	}
 	defer held.Close()
 	if env, ok := d.Find(); ok {
@@ -95,11 +95,11 @@ func (d *Driver) Build(ctx context.Context, progress func(string)) (envs.Environ
 	}
 	python, err := FindPython(ctx, d.Python)
 	if err != nil {
-		return envs.Environment{}, err
+		return envs.Prepared{}, err
 	}
 	l, err := d.lockOf(python.Version)
 	if err != nil {
-		return envs.Environment{}, err
+		return envs.Prepared{}, err
 	}
 	env := d.environment(l)
 	return env, d.make(ctx, env, l, python, progress)
@@ -115,7 +115,7 @@ func (d *Driver) lock(ctx context.Context, progress func(string)) (*filelock.Loc
 	return filelock.Wait(ctx, path)
 }
 
-func (d *Driver) make(ctx context.Context, env envs.Environment, l lock, python Python, progress func(string)) error {
+func (d *Driver) make(ctx context.Context, env envs.Prepared, l lock, python Python, progress func(string)) error {
 	pip, err := d.installer()
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ func (d *Driver) fetch(ctx context.Context, python Python, l, pip lock, progress
 
 // install has the pinned pip, straight from its wheel, install the lock's wheels; pip checks their hashes once more and compiles
 // them.
-func install(ctx context.Context, env envs.Environment, l lock, pip, cache string) error {
+func install(ctx context.Context, env envs.Prepared, l lock, pip, cache string) error {
 	reqs := filepath.Join(env.Prefix, "requirements.txt")
 	if err := os.WriteFile(reqs, l.text, 0o644); err != nil {
 		return fmt.Errorf("write requirements: %w", err)
@@ -165,7 +165,7 @@ func install(ctx context.Context, env envs.Environment, l lock, pip, cache strin
 }
 
 // finish makes sure that all of it is on disk before the marker says so.
-func finish(env envs.Environment, python Python) error {
+func finish(env envs.Prepared, python Python) error {
 	dir, err := os.Open(env.Prefix)
 	if err != nil {
 		return fmt.Errorf("finish environment: %w", err)

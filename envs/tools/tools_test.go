@@ -1,4 +1,4 @@
-package venv_test
+package tools_test
 
 import (
 	"bytes"
@@ -10,14 +10,14 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/hopyard/hopyard/envs/venv"
+	"github.com/hopyard/hopyard/envs/tools"
 	"github.com/hopyard/hopyard/internal/problem"
 )
 
 // A real build, of one small package; its wheel comes from the user's cache when it is there.
 func TestBuildMakesTheEnvironmentOnce(t *testing.T) {
 	t.Parallel()
-	d := &venv.Driver{Dir: filepath.Join(t.TempDir(), "envs"), Python: "python3"}
+	d := &tools.Driver{Dir: filepath.Join(t.TempDir(), "envs"), Python: "python3"}
 	d.Only(t, "packaging")
 	if env, ok := d.Find(); ok {
 		t.Fatalf("Find in an empty folder = %v, want nothing", env)
@@ -57,7 +57,7 @@ func TestBuildMakesTheEnvironmentOnce(t *testing.T) {
 }
 
 // halfBuilt leaves what a killed build leaves: a folder with the right name and no marker.
-func halfBuilt(t *testing.T, d *venv.Driver) string {
+func halfBuilt(t *testing.T, d *tools.Driver) string {
 	t.Helper()
 	name, err := d.BuildName(t.Context())
 	if err != nil {
@@ -100,7 +100,7 @@ print(json.dumps({"ipykernel": ipykernel.__version__, "inside": sys.prefix != sy
 
 func TestOfflineBuildSaysWhatIsMissingAndLeavesNothing(t *testing.T) {
 	t.Parallel()
-	d := &venv.Driver{Dir: t.TempDir(), Offline: true, Cache: t.TempDir()}
+	d := &tools.Driver{Dir: t.TempDir(), Offline: true, Cache: t.TempDir()}
 	_, err := d.Build(t.Context(), func(string) {})
 	if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "offline") {
 		t.Fatalf("Build offline without wheels = %v, want a problem that says offline", err)
@@ -130,7 +130,7 @@ func TestFindPythonRefusesWhatCannotRunKernels(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := venv.FindPython(t.Context(), fake(t, c.answer))
+			_, err := tools.FindPython(t.Context(), fake(t, c.answer))
 			if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("FindPython = %v, want a problem with %q", err, c.want)
 			}
@@ -140,17 +140,17 @@ func TestFindPythonRefusesWhatCannotRunKernels(t *testing.T) {
 
 func TestEveryVersionHasALockOfTheSamePackages(t *testing.T) {
 	t.Parallel()
-	want := venv.Packages(t, venv.Versions[0])
+	want := tools.Packages(t, tools.Versions[0])
 	for _, name := range []string{"ipykernel", "ipywidgets", "matplotlib", "nbconvert", "numpy", "pandas", "psutil", "pyzmq"} {
 		if want[name] == "" {
-			t.Errorf("the lock of Python %s lacks %s", venv.Versions[0], name)
+			t.Errorf("the lock of Python %s lacks %s", tools.Versions[0], name)
 		}
 	}
-	for _, version := range venv.Versions[1:] {
-		got := venv.Packages(t, version)
+	for _, version := range tools.Versions[1:] {
+		got := tools.Packages(t, version)
 		for name := range want {
 			if got[name] == "" {
-				t.Errorf("the lock of Python %s lacks %s, which that of %s has", version, name, venv.Versions[0])
+				t.Errorf("the lock of Python %s lacks %s, which that of %s has", version, name, tools.Versions[0])
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package venv
+package tools
 
 import (
 	"fmt"
