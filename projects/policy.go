@@ -41,13 +41,16 @@ const (
 	ResTerminals Resource = "terminals"
 	ResSettings  Resource = "settings"
 	ResServer    Resource = "server" // pages, status, static files
+	// ResEnvironments are a project's environments, their builds and what is in them.
+	ResEnvironments Resource = "environments"
 )
 
 // Action is what is done to a resource.
 type Action string
 
 // The actions. For members, to execute is to leave; for workloads, to execute is to stop one's own and to write is to
-// stop anybody's.
+// stop anybody's; for environments, to write is to make, change, build and activate them, and to execute is to decide for the whole
+// project: the one that counts by default, what is kept, what is removed.
 const (
 	ActRead    Action = "read"
 	ActWrite   Action = "write"
@@ -108,6 +111,10 @@ var policy = map[permission]roleSet{
 	{ResSettings, ActWrite}:    own | sci,
 	{ResServer, ActRead}:       own | sci | adm | usr,
 	{ResServer, ActExecute}:    own | sci, // listen to the server's own events
+
+	{ResEnvironments, ActRead}:    own | sci | stw,
+	{ResEnvironments, ActWrite}:   own | sci,
+	{ResEnvironments, ActExecute}: own,
 }
 
 // May reports whether the role may do that. Everything that the policy does not name is denied.
