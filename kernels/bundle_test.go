@@ -51,6 +51,7 @@ type world struct {
 	queue   queue.Queue
 	driver  scheduling.Driver
 	env     kernels.Environment
+	more    []kernels.Environment // besides env
 	noEnv   error
 	specs   string
 	files   string
@@ -60,6 +61,14 @@ type world struct {
 // Resolve implements kernels.EnvResolver.
 func (w *world) Resolve(context.Context, string) (kernels.Environment, error) { return w.env, w.noEnv }
 
+// ResolveAll implements kernels.EnvResolver.
+func (w *world) ResolveAll(context.Context, string) ([]kernels.Environment, error) {
+	if w.noEnv != nil {
+		return nil, w.noEnv
+	}
+	return append([]kernels.Environment{w.env}, w.more...), nil
+}
+
 func setup(t testing.TB) *world {
 	t.Helper()
 	program, err := localtest.Kernel()
@@ -68,10 +77,11 @@ func setup(t testing.TB) *world {
 	}
 	w := &world{
 		t: t, storage: memory.NewStorage(), queue: memory.NewQueue(), driver: localtest.Driver(t), specs: t.TempDir(), files: t.TempDir(),
-		env: kernels.Environment{Build: "build-1", Prefix: t.TempDir()},
+		env: kernels.Environment{Name: "analytics", Build: 12, ID: "0123456789abcdef", Version: "3.11.7", Prefix: t.TempDir()},
 	}
 	w.env.Bin = filepath.Join(w.env.Prefix, "bin")
 	w.env.Python = filepath.Join(w.env.Bin, "python3")
+	w.env.Variables = map[string]string{"CONDA_PREFIX": w.env.Prefix, "HOME": "/nowhere"}
 	w.spec("python3", map[string]any{
 		"argv": []string{program, "-f", "{connection_file}"}, "display_name": "Python 3", "language": "python",
 		"env": map[string]string{"FROM_SPEC": "yes", "MY_HOME": "${HOME}/x", "NO_SECRET": "${HOPYARD_TEST_SECRET}"},

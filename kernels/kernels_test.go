@@ -16,6 +16,7 @@ import (
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/kernels"
 	"github.com/hopyard/hopyard/kernels/wire"
+	"github.com/hopyard/hopyard/workloads"
 )
 
 func TestKernelRunsAsAsked(t *testing.T) {
@@ -30,7 +31,7 @@ func TestKernelRunsAsAsked(t *testing.T) {
 		t.Errorf("it said %q, want hello", got)
 	}
 	info, err := w.runs.Get(t.Context(), "demo", id)
-	if err != nil || info.Name != "My notebook" || info.Environment != "build-1" {
+	if err != nil || info.Name != "My notebook" || info.Environment == nil || *info.Environment != (workloads.Environment{Name: "analytics", Build: 12, ID: "0123456789abcdef"}) {
 		t.Errorf("workload = %+v, %v", info, err)
 	}
 	_, err = w.StartKernel(t.Context(), ann, kernels.StartRequest{ID: id})
@@ -98,7 +99,7 @@ func TestKernelSeesOnlyTheEnvironmentMadeForIt(t *testing.T) {
 	id := w.start(ann, kernels.StartRequest{Path: "work/nb.ipynb"}).ID
 	for name, want := range map[string]string{
 		"HOME": home, "USER": "ann", "LOGNAME": "ann", "HOPYARD_PROJECT": "demo", "LANG": "C.UTF-8",
-		"PATH": w.env.Bin + ":/usr/local/bin:/usr/bin:/bin", "VIRTUAL_ENV": w.env.Prefix,
+		"PATH": w.env.Bin + ":/usr/local/bin:/usr/bin:/bin", "CONDA_PREFIX": w.env.Prefix, "PYTHONNOUSERSITE": "1",
 		"IPYTHONDIR": home + "/.ipython", "JUPYTER_DATA_DIR": home + "/.local/share/jupyter",
 		"JPY_SESSION_NAME": filepath.Join(w.files, "demo", "work", "nb.ipynb"),
 		"FROM_SPEC":        "yes", "MY_HOME": home + "/x",
@@ -109,8 +110,8 @@ func TestKernelSeesOnlyTheEnvironmentMadeForIt(t *testing.T) {
 		}
 	}
 	known := []string{
-		"FROM_SPEC", "HOME", "HOPYARD_PROJECT", "HOPYARD_WORKLOAD", "IPYTHONDIR", "JPY_SESSION_NAME", "JUPYTER_DATA_DIR", "LANG", "LOGNAME",
-		"MY_HOME", "NO_SECRET", "PATH", "SHELL", "USER", "VIRTUAL_ENV",
+		"CONDA_PREFIX", "FROM_SPEC", "HOME", "HOPYARD_PROJECT", "HOPYARD_WORKLOAD", "IPYTHONDIR", "JPY_SESSION_NAME", "JUPYTER_DATA_DIR", "LANG", "LOGNAME",
+		"MY_HOME", "NO_SECRET", "PATH", "PYTHONNOUSERSITE", "SHELL", "USER",
 	}
 	b, err := os.ReadFile("/proc/" + w.run(ann, id, "pid") + "/environ")
 	if err != nil {

@@ -124,7 +124,7 @@ func (m *Manager) StartKernel(ctx context.Context, who Who, req StartRequest) (K
 	}
 	_, err = m.cfg.Workloads.Launch(ctx, workloads.Request{
 		Project: who.Project, Owner: who.User, Name: cmp.Or(req.Name, s.Spec.DisplayName, s.Name),
-		Environment: s.env.Build, Labels: map[string]string{labelSpec: s.Name},
+		Environment: s.env.workload(), Labels: map[string]string{labelSpec: s.Name},
 		Workload: scheduling.Workload{ID: req.ID, Kind: bridge.Kind, Argv: s.argv(), Env: env, Dir: dir, Spec: spec, Restarts: 5},
 	})
 	if err != nil {
@@ -180,8 +180,13 @@ func (m *Manager) environ(who Who, env Environment, extra map[string]string, mor
 		"LANG": "C.UTF-8", "SHELL": "/bin/bash", "HOPYARD_PROJECT": who.Project,
 		"IPYTHONDIR": filepath.Join(home, ".ipython"), "JUPYTER_DATA_DIR": filepath.Join(home, ".local", "share", "jupyter"),
 	}
+	for k, v := range env.Variables { // a package may say what it needs, but not who runs it
+		if _, ours := vars[k]; !ours {
+			vars[k] = v
+		}
+	}
 	if env.Prefix != "" {
-		vars["PATH"], vars["VIRTUAL_ENV"] = env.Bin+":"+vars["PATH"], env.Prefix
+		vars["PATH"], vars["PYTHONNOUSERSITE"] = env.Bin+":/usr/local/bin:/usr/bin:/bin", "1"
 	}
 	base := maps.Clone(vars)
 	for k, v := range extra { // "${VAR}" means ours (kernelspec, env)

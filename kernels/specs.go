@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -42,37 +41,82 @@ const DefaultSpec = "python3"
 
 // Specs lists the kernelspecs that a project can start, by name: those in its environment, then those of the site.
 func (m *Manager) Specs(ctx context.Context, project string) (map[string]NamedSpec, error) {
-	env, err := m.cfg.Env.Resolve(ctx, project)
+	all, err := m.cfg.Env.ResolveAll(ctx, project)
 	if err != nil && len(m.cfg.SpecDirs) == 0 {
 		return nil, err
 	}
-	out := map[string]NamedSpec{}
-	dirs := slices.Clone(m.cfg.SpecDirs)
-	if err == nil {
-		dirs = append(dirs, filepath.Join(env.Prefix, "share", "jupyter", "kernels")) // last: it wins
+	var standard Environment // the kernelspecs of the site run on it
+	if len(all) > 0 {
+		standard = all[0]
 	}
-	for _, dir := range dirs {
-		found, err := readSpecs(dir, env)
-		if err != nil {
+	out := map[string]NamedSpec{}
+	for _, dir := range m.cfg.SpecDirs {
+		if err := readSpecs(out, dir, standard, siteName); err != nil {
 			return nil, err
 		}
-		maps.Copy(out, found)
+	}
+	for _, env := range slices.Backward(all) { // the default one last: its names win
+		naming := env.specName
+		if env.Name == standard.Name {
+			naming = env.defaultSpecName
+		}
+		if err := readSpecs(out, filepath.Join(env.Prefix, "share", "jupyter", "kernels"), env, naming); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
 
+// siteName leaves a kernelspec as it is.
+func siteName(*NamedSpec) {}
+
+// defaultSpecName leaves the kernelspecs of the default environment their names, which notebooks from elsewhere ask for, and
+// says in what people read where they run.
+func (e Environment) defaultSpecName(s *NamedSpec) {
+	s.Spec.Metadata = e.mark(s.Spec.Metadata)
+	if e.Name == "" {
+		return
+	}
+	title := s.Spec.DisplayName
+	if major, minor, ok := e.minor(); ok && isPython(s) {
+		title = "Python " + major + "." + minor
+	}
+	s.Spec.DisplayName = title + " (" + e.Name + ")"
+}
+
+// specName names a kernelspec after its environment: "spark" for its Python, "spark-ir" for others.
+func (e Environment) specName(s *NamedSpec) {
+	e.defaultSpecName(s)
+	if isPython(s) {
+		s.Name = e.Name
+	} else {
+		s.Name = e.Name + "-" + s.Name
+	}
+}
+
+func (e Environment) minor() (major, minor string, ok bool) {
+	parts := strings.Split(e.Version, ".")
+	if len(parts) < 2 {
+		return "", "", false
+	}
+	return parts[0], parts[1], true
+}
+
+// isPython says whether it is the one that ipykernel installs.
+func isPython(s *NamedSpec) bool { return s.Spec.Language == "python" && s.Name == DefaultSpec }
+
 // specName is what jupyter_client takes for the name of a kernelspec.
 var specName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-func readSpecs(dir string, env Environment) (map[string]NamedSpec, error) {
+// readSpecs puts the kernelspecs of a folder into out, each named by naming.
+func readSpecs(out map[string]NamedSpec, dir string, env Environment, naming func(*NamedSpec)) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("kernelspecs: %w", err)
+		return fmt.Errorf("kernelspecs: %w", err)
 	}
-	out := map[string]NamedSpec{}
 	for _, e := range entries {
 		if !specName.MatchString(e.Name()) {
 			continue
@@ -81,9 +125,10 @@ func readSpecs(dir string, env Environment) (map[string]NamedSpec, error) {
 		if err != nil {
 			continue // jupyter too leaves out what is no kernelspec
 		}
+		naming(&s)
 		out[s.Name] = s
 	}
-	return out, nil
+	return nil
 }
 
 func readSpec(dir string, env Environment) (NamedSpec, error) {

@@ -38,12 +38,36 @@ func TestSpecsOfEnvironmentAndSite(t *testing.T) {
 		t.Errorf("Specs() = %q, want dying, late, python3", names)
 	}
 	s := all["python3"].Spec
-	if s.DisplayName != "Own" || s.InterruptMode != "signal" || string(s.Metadata) != `{"debugger":true}` || s.Env == nil {
+	const marked = `{"debugger":true,"hopyard":{"build":12,"environment":"analytics","id":"0123456789abcdef"}}`
+	if s.DisplayName != "Python 3.11 (analytics)" || s.InterruptMode != "signal" || string(s.Metadata) != marked || s.Env == nil {
 		t.Errorf("python3 = %+v, want the environment's own, whole", s)
 	}
 	w.noEnv = problem.New(problem.Unavailable, "being prepared")
 	if all, err := w.Specs(t.Context(), "demo"); err != nil || all["python3"].Spec.DisplayName != "Python 3" {
 		t.Errorf("Specs() without environment = %v, %v, want the site's", all, err)
+	}
+}
+
+func TestEveryEnvironmentHasItsKernelspecs(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	spark := kernels.Environment{Name: "spark", Build: 3, ID: "fedcba9876543210", Version: "3.12.1", Prefix: t.TempDir()}
+	w.more = []kernels.Environment{spark}
+	for _, prefix := range []string{w.env.Prefix, spark.Prefix} {
+		dir := filepath.Join(prefix, "share", "jupyter", "kernels")
+		w.write(filepath.Join(dir, "python3", "kernel.json"), `{"argv":["python","-m","ipykernel_launcher"],"display_name":"Python 3 (ipykernel)","language":"python"}`)
+		w.write(filepath.Join(dir, "ir", "kernel.json"), `{"argv":["R"],"display_name":"R","language":"R"}`)
+	}
+	all, err := w.Specs(t.Context(), "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, title := range map[string]string{
+		"python3": "Python 3.11 (analytics)", "ir": "R (analytics)", "spark": "Python 3.12 (spark)", "spark-ir": "R (spark)",
+	} {
+		if got := all[name].Spec.DisplayName; got != title {
+			t.Errorf("kernelspec %s is %q, want %q", name, got, title)
+		}
 	}
 }
 

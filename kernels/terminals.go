@@ -69,7 +69,7 @@ func (m *Manager) StartTerminal(ctx context.Context, who Who, name, dir string) 
 		return Terminal{}, err
 	}
 	info, err := m.cfg.Workloads.Launch(ctx, workloads.Request{
-		Project: who.Project, Owner: who.User, Name: "Terminal " + name, Environment: env.Build,
+		Project: who.Project, Owner: who.User, Name: "Terminal " + name, Environment: env.workload(),
 		Labels:   map[string]string{labelTerminal: name},
 		Workload: scheduling.Workload{ID: uuid.NewString(), Kind: terminal.Kind, Argv: []string{"/bin/bash", "-i"}, Env: vars, Dir: cwd},
 	})

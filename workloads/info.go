@@ -2,7 +2,10 @@
 // metering and sweeping.
 package workloads
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // State is where a workload is in its life, as people see it.
 type State string
@@ -35,10 +38,26 @@ type Info struct {
 	MemoryBytes int64   `json:"memory_bytes"`
 	CPUSeconds  float64 `json:"cpu_seconds"`
 	Connections int     `json:"connections"`
-	// Environment names the environment build it runs on.
-	Environment string `json:"environment,omitempty"`
+	// Environment is the environment build it runs on; nil where it runs on none.
+	Environment *Environment `json:"environment,omitempty"`
 	// Isolation is the level of isolation reached, in words.
 	Isolation string `json:"isolation"`
+}
+
+// Environment names the build of an environment that a workload runs on: the one that was in use when it started.
+type Environment struct {
+	Name  string `json:"name"`
+	Build int    `json:"build"` // its number in that environment
+	ID    string `json:"id"`    // of the files, which environments may share
+}
+
+// UnmarshalJSON also reads the records of gateways whose environments were not yet numbered: a bare ID.
+func (e *Environment) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		return json.Unmarshal(b, &e.ID)
+	}
+	type plain Environment
+	return json.Unmarshal(b, (*plain)(e))
 }
 
 // Change is a hint that a workload of a project has changed: list again.

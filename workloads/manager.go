@@ -66,8 +66,8 @@ func New(cfg Config) *Manager {
 // Request says what to launch and on whose behalf.
 type Request struct {
 	Project, Owner string
-	Name           string // for people
-	Environment    string
+	Name           string       // for people
+	Environment    *Environment // nil for none
 	// Labels are the domain's own notes; it gets them back after a restart.
 	Labels map[string]string
 	// Workload is the program; its ID is the workload's and Kind its kind. Project is filled in.

@@ -16,7 +16,7 @@ type record struct {
 	Name        string            `json:"name"`
 	Owner       string            `json:"owner"`
 	Started     time.Time         `json:"started"`
-	Environment string            `json:"environment,omitempty"`
+	Environment *Environment      `json:"environment,omitempty"`
 	Isolation   string            `json:"isolation"`
 	Stopping    bool              `json:"stopping,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`

@@ -201,7 +201,16 @@ type resolver struct{ envs *envs.Resolver }
 // Resolve implements kernels.EnvResolver.
 func (r resolver) Resolve(ctx context.Context, project string) (kernels.Environment, error) {
 	env, err := r.envs.Resolve(ctx, project)
-	return kernels.Environment(env), err
+	return kernels.Environment{ID: env.Build, Prefix: env.Prefix, Bin: env.Bin, Python: env.Python}, err
+}
+
+// ResolveAll implements kernels.EnvResolver.
+func (r resolver) ResolveAll(ctx context.Context, project string) ([]kernels.Environment, error) {
+	env, err := r.Resolve(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	return []kernels.Environment{env}, nil
 }
 
 var _ kernels.EnvResolver = resolver{}

@@ -76,6 +76,10 @@ func (noEnvironment) Resolve(context.Context, string) (kernels.Environment, erro
 	return kernels.Environment{}, problem.New(problem.Unavailable, "no environment")
 }
 
+func (noEnvironment) ResolveAll(context.Context, string) ([]kernels.Environment, error) {
+	return nil, problem.New(problem.Unavailable, "no environment")
+}
+
 // parts are what a gateway stands on.
 type parts struct {
 	storage storage.Backend

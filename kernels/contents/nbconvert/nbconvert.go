@@ -65,15 +65,21 @@ type Job struct {
 // Runner runs a Job. It kills what is left of it when ctx ends.
 type Runner func(ctx context.Context, job Job) error
 
+// Environments finds the environment whose nbconvert is used. It is safe for concurrent use.
+type Environments interface {
+	// Resolve returns the project's default environment; a problem.Unavailable if there is none that works.
+	Resolve(ctx context.Context, project string) (kernels.Environment, error)
+}
+
 // Converter converts. It is safe for concurrent use.
 type Converter struct {
-	envs kernels.EnvResolver
+	envs Environments
 	run  Runner
 	slot chan struct{}
 }
 
 // New makes a Converter that finds nbconvert through envs and runs it with run; Local is a Runner without any isolation.
-func New(envs kernels.EnvResolver, run Runner) *Converter {
+func New(envs Environments, run Runner) *Converter {
 	return &Converter{envs: envs, run: run, slot: make(chan struct{}, atOnce)}
 }
 
