@@ -100,7 +100,7 @@ fmt: $(LINT) ## Format the Go code
 	$(LINT) fmt
 
 .PHONY: lock
-lock: ## Pin the newest wheels of the kernel environment
+lock: ## Pin the newest wheels of the kernel environment and of the tools
 	python3 scripts/lock_venv.py
 
 .PHONY: verify

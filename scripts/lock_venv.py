@@ -1,4 +1,5 @@
-"""Writes envs/tools/lock/py3XX.txt: the exact wheels of the kernel environment, one list per Python version.
+"""Writes envs/tools/lock: the exact wheels of the kernel environment, one list per Python version, and of the tools that environments
+are made with, one list for all versions.
 
 uv resolves, because it evaluates environment markers for the Python that is asked for and not for the one that runs; pip then
 picks the one wheel that it would install. Each line is a pip requirement, so that `pip install --require-hashes -r` takes the
@@ -13,6 +14,7 @@ import tempfile
 import venv
 
 PYTHONS = ["3.11", "3.12", "3.13"]
+OLDEST = "3.10"  # that the tools run on
 GLIBC = [28, 27, 26, 24, 17, 12, 5]  # manylinux_2_N, newest first: every Linux since 2018 has 2.28
 LOCK = pathlib.Path(__file__).resolve().parent.parent / "envs" / "tools" / "lock"
 TOOLS = ["pip==26.3", "uv==0.13.9"]
@@ -43,12 +45,21 @@ def line(wheel):
     return f"{name}=={version} --hash=sha256:{sha} # {wheel.name} {wheel.stat().st_size}\n"
 
 
-def lock(bin_dir, version, source, target, work):
+def for_every_python(wheel):
+    """Whether a wheel's name says that later Pythons can install it, too."""
+    python, abi, _ = wheel.stem.split("-")[-3:]
+    return abi == "abi3" or "py3" in python.split(".")
+
+
+def lock(bin_dir, version, source, target, work, every=False):
     pins = work / f"{target.stem}-{version}.pins"
     run(bin_dir / "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--only-binary", ":all:",
         "--python-version", version, "--python-platform", "x86_64-manylinux_2_28", "-o", pins, source)
-    lines = [line(wheel) for wheel in wheels(bin_dir / "python", version, pins, work)]
-    head = f"# CPython {version}, linux x86_64, glibc 2.28 or newer. Written by `make lock`; do not edit.\n"
+    files = wheels(bin_dir / "python", version, pins, work)
+    if every and not all(map(for_every_python, files)):
+        sys.exit(f"{target.name}: not all of {[file.name for file in files]} are for every Python")
+    lines = [line(wheel) for wheel in files]
+    head = f"# CPython {version}{' or newer' if every else ''}, linux x86_64, glibc 2.28 or newer. Written by `make lock`; do not edit.\n"
     target.write_text(head + "".join(lines))
     print(f"{target.name}: {len(lines)} wheels", file=sys.stderr)
 
@@ -61,7 +72,8 @@ def main():
         run(bin_dir / "python", "-m", "pip", "install", "--quiet", *TOOLS)
         installer = work / "installer.in"
         installer.write_text(TOOLS[0] + "\n")
-        lock(bin_dir, PYTHONS[0], installer, LOCK / "installer.txt", work)
+        lock(bin_dir, OLDEST, installer, LOCK / "installer.txt", work, every=True)
+        lock(bin_dir, OLDEST, LOCK / "tools.in", LOCK / "tools.txt", work, every=True)
         for version in PYTHONS:
             lock(bin_dir, version, LOCK / "requirements.in", LOCK / f"py{version.replace('.', '')}.txt", work)
 

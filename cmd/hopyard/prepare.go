@@ -61,10 +61,23 @@ func preparationFlags(cmd *cobra.Command, c *Config, file *string) {
 	flags.StringVar(&c.Python, "python", c.Python, "the interpreter that the kernel environment is built on (default: the newest fit one on PATH)")
 }
 
+// kernelDriver says what package tools built in the words of package envs.
+type kernelDriver struct{ *tools.Driver }
+
+func (d kernelDriver) Find() (envs.Prepared, bool) {
+	env, ok := d.Driver.Find()
+	return envs.Prepared(env), ok
+}
+
+func (d kernelDriver) Build(ctx context.Context, progress func(string)) (envs.Prepared, error) {
+	env, err := d.Driver.Build(ctx, progress)
+	return envs.Prepared(env), err
+}
+
 // newResolver makes the one that keeps the kernel environment.
 func newResolver(c Config, log *slog.Logger) *envs.Resolver {
 	return envs.NewResolver(envs.Config{
-		Driver:   &tools.Driver{Dir: c.prepared().envs(), Python: c.Python, Offline: c.Offline},
+		Driver:   kernelDriver{&tools.Driver{Dir: c.prepared().envs(), Python: c.Python, Offline: c.Offline}},
 		Log:      log,
 		Progress: func(line string) { progress("kernel environment", line) },
 	})

@@ -15,7 +15,7 @@ func (d *Driver) BuildName(ctx context.Context) (string, error) {
 		return "", err
 	}
 	l, err := d.lockOf(python.Version)
-	return l.build(d.Python), err
+	return d.pinned().environment(l).Build, err
 }
 
 // Packages gives the versions that the lock of a Python version names.

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/hopyard/hopyard/internal/wheels"
@@ -16,48 +15,54 @@ import (
 //go:embed lock/*.txt
 var lockFiles embed.FS
 
-// Versions are the Python versions that there is a lock for, the one to prefer first.
-var Versions = []string{"3.13", "3.12", "3.11"}
-
-// lock is the exact content of an environment for one Python version.
+// lock is the exact content of an environment.
 type lock struct {
-	version string
+	name    string // of its file: "py311"
+	version string // "3.11"; empty where it is good for several
 	text    []byte // a requirements file with hashes
 	pins    []wheels.Wheel
 }
 
-func (d *Driver) lockOf(version string) (lock, error) {
-	return d.readLock("py"+strings.ReplaceAll(version, ".", ""), version)
+func kernelLock(locks fs.FS, version string) (lock, error) {
+	return readLock(locks, "py"+strings.ReplaceAll(version, ".", ""), version)
 }
 
 // installer is pip itself, so that neither the host's pip nor ensurepip, which Debian packs apart, decides what comes out.
-func (d *Driver) installer() (lock, error) { return d.readLock("installer", "") }
+func installer() (lock, error) { return readLock(lockFiles, "installer", "") }
 
-func (d *Driver) readLock(name, version string) (lock, error) {
-	locks := d.locks
-	if locks == nil {
-		locks = lockFiles
-	}
+func readLock(locks fs.FS, name, version string) (lock, error) {
 	text, err := fs.ReadFile(locks, "lock/"+name+".txt")
 	if err != nil {
-		return lock{}, fmt.Errorf("lock of Python %s: %w", version, err)
+		return lock{}, fmt.Errorf("lock %s: %w", name, err)
 	}
 	pins, err := wheels.Parse(bytes.NewReader(text))
 	if err != nil {
 		return lock{}, fmt.Errorf("lock %s: %w", name, err)
 	}
-	return lock{version: version, text: text, pins: pins}, nil
+	return lock{name: name, version: version, text: text, pins: pins}, nil
 }
 
-// names says whether the lock has a package.
-func (l lock) names(name string) bool {
-	return slices.ContainsFunc(l.pins, func(w wheels.Wheel) bool { return w.Name == name })
+// versionOf gives the version of a package of the lock, empty where it has none of that name.
+func (l lock) versionOf(name string) string {
+	for _, pin := range l.pins {
+		if strings.EqualFold(strings.ReplaceAll(pin.Name, "_", "-"), name) {
+			return pin.Version
+		}
+	}
+	return ""
+}
+
+func (l lock) title() string {
+	if l.version == "" {
+		return l.name
+	}
+	return "Python " + l.version
 }
 
 // build names the environment that comes of this lock and of the Python that was asked for.
 func (l lock) build(asked string) string {
 	sum := sha256.Sum256([]byte(string(l.text) + "\x00" + asked))
-	return hex.EncodeToString(sum[:6]) + "-py" + strings.ReplaceAll(l.version, ".", "")
+	return hex.EncodeToString(sum[:6]) + "-" + l.name
 }
 
 func (l lock) bytes() int64 {

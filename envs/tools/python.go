@@ -51,12 +51,12 @@ func Probe(ctx context.Context, python string) (Python, error) {
 }
 
 // usable says in a sentence why environments cannot be built on p; nil if they can.
-func (p Python) usable() error {
+func (p Python) usable(versions []string) error {
 	switch {
-	case !slices.Contains(Versions, p.Version):
-		return problem.New(problem.Unavailable, "%s is Python %s; kernels need one of %s", p.Path, p.Full, strings.Join(Versions, ", "))
+	case !slices.Contains(versions, p.Version):
+		return problem.New(problem.Unavailable, "%s is Python %s; one of %s is needed", p.Path, p.Full, strings.Join(versions, ", "))
 	case p.Machine != "x86_64" || !strings.HasPrefix(p.Libc, "glibc"):
-		return problem.New(problem.Unavailable, "%s is built for %s with %s; the kernel environment is pinned for x86_64 Linux with glibc", p.Path, p.Machine, p.Libc)
+		return problem.New(problem.Unavailable, "%s is built for %s with %s; our wheels are pinned for x86_64 Linux with glibc", p.Path, p.Machine, p.Libc)
 	case !p.Venv:
 		return problem.New(problem.Unavailable, "%s has no venv module; on Debian: apt install python3-venv", p.Path)
 	}
@@ -66,8 +66,12 @@ func (p Python) usable() error {
 // FindPython returns the interpreter to build on: the one asked for, else the newest on PATH that will do. Where none will,
 // the problem says what was found and what to install.
 func FindPython(ctx context.Context, asked string) (Python, error) {
-	names := make([]string, 0, len(Versions)+1)
-	for _, v := range Versions {
+	return findPython(ctx, asked, Versions)
+}
+
+func findPython(ctx context.Context, asked string, versions []string) (Python, error) {
+	names := make([]string, 0, len(versions)+1)
+	for _, v := range versions {
 		names = append(names, "python"+v)
 	}
 	names = append(names, "python3")
@@ -80,7 +84,7 @@ func FindPython(ctx context.Context, asked string) (Python, error) {
 		if err != nil {
 			continue // not there, or a shim of a version manager with nothing behind it
 		}
-		if err := p.usable(); err != nil {
+		if err := p.usable(versions); err != nil {
 			unfit = err
 			continue
 		}
@@ -92,7 +96,7 @@ func FindPython(ctx context.Context, asked string) (Python, error) {
 	case unfit != nil:
 		return Python{}, unfit
 	case asked != "":
-		return Python{}, problem.New(problem.Unavailable, "the configured Python %q cannot be started; name an interpreter of version %s", asked, strings.Join(Versions, ", "))
+		return Python{}, problem.New(problem.Unavailable, "the configured Python %q cannot be started; name an interpreter of version %s", asked, strings.Join(versions, ", "))
 	default:
 		return Python{}, problem.New(problem.Unavailable, "no Python was found on PATH; on Debian: apt install python3 python3-pip python3-venv")
 	}
