@@ -51,7 +51,7 @@ var reserved = []struct {
 	{"github.com/go-zeromq/zmq4", []string{"kernels/zmq"}, "this module can end a process; it is guarded in one place"},
 	{"modernc.org/sqlite", []string{"internal/sqlite"}, "databases are behind the contracts"},
 	{"github.com/spf13", []string{"cmd"}, "the command line belongs to the binary"},
-	{"go.yaml.in/yaml", []string{"cmd"}, "the configuration belongs to the binary"},
+	{"go.yaml.in/yaml", []string{"cmd", "envs/spec", "envs/policy", "envs/lock"}, "the configuration belongs to the binary; environments are written in YAML, too"},
 	{module + "/internal/sqlite", []string{"cmd"}, "the domain uses contracts; cmd chooses their backends"},
 	{module + "/internal/memory", []string{"cmd"}, "the domain uses contracts; cmd chooses their backends"},
 	{module + "/internal/local", []string{"cmd"}, "the domain uses contracts; cmd chooses their backends"},

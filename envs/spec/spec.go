@@ -11,7 +11,7 @@ type Spec struct {
 	// Channels, names or addresses, in order of priority; without "nodefaults", which NoDefaults tells.
 	Channels   []string
 	NoDefaults bool
-	// Dependencies are conda's, MatchSpecs as written, each with its place.
+	// Dependencies are conda's, MatchSpecs as written, each with its place. What selectors keep from linux-64 is left out.
 	Dependencies []Requirement
 	// Pip are requirements (PEP 508), each with its place.
 	Pip []Requirement
@@ -23,8 +23,27 @@ type Spec struct {
 
 // Requirement is one line of a spec.
 type Requirement struct {
-	Text string
-	Name string // normalised: lower case
+	Text string // without selector, comment and hashes
+	Name string // normalised: lower case, and with PEP 503's dashes below pip
 	Line int    // from 1
 	Col  int    // from 1
+	// Channel is the one that a MatchSpec names for itself, a name or an address; empty for most.
+	Channel string
+	// Hashes are those that a pip line allows its file to have, "sha256:…".
+	Hashes []string
+}
+
+// Package is one to add to a Spec.
+type Package struct {
+	Name string `json:"name"` // below pip with its extras, if any: "uvicorn[standard]"
+	From string `json:"from"` // "conda" or "pip"; empty means conda
+	// Version is "2.4" for that one, a condition such as ">=2,<3" or "==2.4.6", or empty for any.
+	Version string `json:"version,omitempty"`
+}
+
+// Edit is a change to a Spec.
+type Edit struct {
+	Add     []Package `json:"add,omitempty"`
+	Remove  []string  `json:"remove,omitempty"`
+	Upgrade []string  `json:"upgrade,omitempty"`
 }
