@@ -180,29 +180,30 @@ func (c *Conn) Delivered(seq uint64) error {
 }
 
 // Interrupt asks the program to stop what it is doing.
-func (c *Conn) Interrupt(ctx context.Context) error { return c.call(ctx, verbInterrupt, 0) }
+func (c *Conn) Interrupt(ctx context.Context) error { return c.call(ctx, verbInterrupt, callParams{}) }
 
-// Restart ends the program, kindly for at most grace, and begins a new generation. It returns when that has begun.
-func (c *Conn) Restart(ctx context.Context, grace time.Duration) error {
-	return c.call(ctx, verbRestart, grace)
+// Restart ends the program, kindly for at most grace, and begins a new generation: of program, or of what ran if it is nil. It
+// returns when that has begun.
+func (c *Conn) Restart(ctx context.Context, grace time.Duration, program *Program) error {
+	return c.call(ctx, verbRestart, callParams{GraceMillis: grace.Milliseconds(), Program: program})
 }
 
 // Stop ends the program, kindly for at most grace, and with it the agent.
 func (c *Conn) Stop(ctx context.Context, grace time.Duration) error {
-	return c.call(ctx, verbStop, grace)
+	return c.call(ctx, verbStop, callParams{GraceMillis: grace.Milliseconds()})
 }
 
 // Signal sends SIGTERM, or SIGKILL if kill is set, to the program's process group.
 func (c *Conn) Signal(ctx context.Context, kill bool) error {
 	if kill {
-		return c.call(ctx, verbKill, 0)
+		return c.call(ctx, verbKill, callParams{})
 	}
-	return c.call(ctx, verbTerminate, 0)
+	return c.call(ctx, verbTerminate, callParams{})
 }
 
 // call sends a request and waits for its reply, which Next reads.
-func (c *Conn) call(ctx context.Context, method verb, grace time.Duration) error {
-	params, _ := json.Marshal(callParams{GraceMillis: grace.Milliseconds()})
+func (c *Conn) call(ctx context.Context, method verb, with callParams) error {
+	params, _ := json.Marshal(with)
 	b, _ := json.Marshal(call{Method: string(method), Params: params})
 	ch := make(chan reply, 1)
 	c.mu.Lock()

@@ -95,7 +95,7 @@ func TestProgramThatDiesIsRestartedSoOften(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(p.dir, "stay"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Restart(t.Context(), 0); err != nil {
+	if err := w.Restart(t.Context(), 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	if s := until(t, states, "new life", phase(agent.Running)); s.Gen != 4 || s.Reason != "" {
@@ -146,7 +146,7 @@ func TestRestartEndsTheOldProgramAndItsDescendants(t *testing.T) {
 	p.file("up")
 	until(t, states, "life", phase(agent.Running))
 	old := p.pids("pids")
-	if err := w.Restart(t.Context(), time.Second); err != nil {
+	if err := w.Restart(t.Context(), time.Second, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, pid := range old {
@@ -287,7 +287,7 @@ func TestCallsAtOnceAreAllAnswered(t *testing.T) {
 		calls.Go(func() {
 			var err error
 			if i%10 == 0 {
-				err = w.Restart(ctx, 0)
+				err = w.Restart(ctx, 0, nil)
 			} else {
 				err = w.Interrupt(ctx)
 			}

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,9 +21,10 @@ var ErrUseSignal = errors.New("agent: use a signal")
 
 // command is something that is asked of the supervisor; it answers on done when it has happened.
 type command struct {
-	verb  verb
-	grace time.Duration
-	done  chan error
+	verb    verb
+	grace   time.Duration
+	program *Program // for a restart; nil means the one that ran
+	done    chan error
 }
 
 type verb string
@@ -38,7 +40,14 @@ const (
 
 // callParams are the parameters of every call.
 type callParams struct {
-	GraceMillis int64 `json:"grace_ms"`
+	GraceMillis int64    `json:"grace_ms"`
+	Program     *Program `json:"program,omitempty"`
+}
+
+// Program is what a restart starts in place of what ran: the same kind of program, from another place.
+type Program struct {
+	Argv []string `json:"argv"`
+	Env  []string `json:"env"`
 }
 
 // do carries out a call and waits until it has happened.
@@ -49,7 +58,7 @@ func (a *Agent) do(ctx context.Context, c call) (any, error) {
 			return nil, fmt.Errorf("parameters: %w", err)
 		}
 	}
-	cmd := command{verb: verb(c.Method), grace: time.Duration(p.GraceMillis) * time.Millisecond, done: make(chan error, 1)}
+	cmd := command{verb: verb(c.Method), grace: time.Duration(p.GraceMillis) * time.Millisecond, program: p.Program, done: make(chan error, 1)}
 	switch cmd.verb {
 	case verbInterrupt, verbRestart, verbStop, verbTerminate, verbKill:
 	default:
@@ -91,6 +100,7 @@ func (a *Agent) supervise() Exit {
 			out.answer(nil)
 			return out.exit()
 		case out.restart:
+			a.replace(out.cmd.program)
 			a.again("")
 			out.answer(nil) // the model says restarting; the new program comes up meanwhile
 		case out.cameUp && deaths < a.spec.Workload.Restarts:
@@ -107,10 +117,31 @@ func (a *Agent) supervise() Exit {
 				return out.exit()
 			}
 			deaths = 0
+			a.replace(cmd.program)
 			a.again("")
 			cmd.done <- nil
 		}
 	}
+}
+
+// driverOwn begins the names of variables by which a driver finds its processes again: they stay.
+const driverOwn = "HOPYARD_"
+
+// replace makes p the program of the generations to come.
+func (a *Agent) replace(p *Program) {
+	if p == nil {
+		return
+	}
+	w := &a.spec.Workload
+	env := slices.Clone(p.Env)
+	for _, kv := range w.Env {
+		name, _, _ := strings.Cut(kv, "=")
+		given := slices.ContainsFunc(env, func(have string) bool { return strings.HasPrefix(have, name+"=") })
+		if strings.HasPrefix(name, driverOwn) && !given {
+			env = append(env, kv)
+		}
+	}
+	w.Argv, w.Env = p.Argv, env
 }
 
 // again prepares the state for another generation.

@@ -237,6 +237,42 @@ func TestRestartBeginsAnewAndInterruptStops(t *testing.T) {
 	}
 }
 
+func TestRestartUsesTheBuildThatIsActiveNow(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	id := w.start(ann, kernels.StartRequest{Path: "nb.ipynb"}).ID
+	old := w.env
+	w.env.Build, w.env.ID, w.env.Prefix = 13, "fedcba9876543210", t.TempDir()
+	w.env.Bin, w.env.Variables = filepath.Join(w.env.Prefix, "bin"), map[string]string{"CONDA_PREFIX": w.env.Prefix}
+	build := func() int {
+		info, err := w.runs.Get(t.Context(), "demo", id)
+		if err != nil || info.Environment == nil {
+			t.Fatalf("workload = %+v, %v", info, err)
+		}
+		return info.Environment.Build
+	}
+	if got := w.run(ann, id, "env CONDA_PREFIX"); got != old.Prefix || build() != 12 {
+		t.Errorf("a running kernel has %s, build %d, want what it started with", got, build())
+	}
+	if _, err := w.RestartKernel(t.Context(), ann, id); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.run(ann, id, "env CONDA_PREFIX"); got != w.env.Prefix || build() != 13 {
+		t.Errorf("a restarted kernel has %s, build %d, want %s, build 13", got, build(), w.env.Prefix)
+	}
+	if got, want := w.run(ann, id, "env JPY_SESSION_NAME"), filepath.Join(w.files, "demo", "nb.ipynb"); got != want {
+		t.Errorf("JPY_SESSION_NAME = %q, want %q", got, want)
+	}
+	w.restart()
+	if build() != 13 {
+		t.Errorf("the next gateway says build %d", build())
+	}
+	w.noEnv = problem.New(problem.Unavailable, "gone")
+	if _, err := w.RestartKernel(t.Context(), ann, id); err != nil {
+		t.Errorf("RestartKernel() without an environment = %v, want it to go on where it was", err)
+	}
+}
+
 // untilDeath reads until clients are told that the kernel has died: it may be back before anybody asks for its state.
 func untilDeath(t *testing.T, c *agent.Conn) {
 	t.Helper()

@@ -77,6 +77,7 @@ type Kernel struct {
 // labels that a kernel's workload carries.
 const (
 	labelSpec     = "spec"
+	labelPath     = "path" // of the notebook that it was started for
 	labelTerminal = "terminal"
 )
 
@@ -114,7 +115,7 @@ func (m *Manager) StartKernel(ctx context.Context, who Who, req StartRequest) (K
 	if err != nil {
 		return Kernel{}, err
 	}
-	env, err := m.environ(who, s.env, s.Spec.Env, "JPY_SESSION_NAME="+filepath.Join(root, filepath.FromSlash(req.Path)))
+	env, err := m.kernelEnviron(who, s, root, req.Path)
 	if err != nil {
 		return Kernel{}, err
 	}
@@ -124,7 +125,7 @@ func (m *Manager) StartKernel(ctx context.Context, who Who, req StartRequest) (K
 	}
 	_, err = m.cfg.Workloads.Launch(ctx, workloads.Request{
 		Project: who.Project, Owner: who.User, Name: cmp.Or(req.Name, s.Spec.DisplayName, s.Name),
-		Environment: s.env.workload(), Labels: map[string]string{labelSpec: s.Name},
+		Environment: s.env.workload(), Labels: map[string]string{labelSpec: s.Name, labelPath: req.Path},
 		Workload: scheduling.Workload{ID: req.ID, Kind: bridge.Kind, Argv: s.argv(), Env: env, Dir: dir, Spec: spec, Restarts: 5},
 	})
 	if err != nil {
@@ -167,6 +168,11 @@ func workDir(dir string, req StartRequest) (string, error) {
 		}
 	}
 	return dir, nil
+}
+
+// kernelEnviron is the environment of a kernel for the notebook at path below root.
+func (m *Manager) kernelEnviron(who Who, s NamedSpec, root, path string) ([]string, error) {
+	return m.environ(who, s.env, s.Spec.Env, "JPY_SESSION_NAME="+filepath.Join(root, filepath.FromSlash(path)))
 }
 
 // environ builds a program's environment from nothing.
@@ -257,15 +263,46 @@ func (m *Manager) InterruptKernel(ctx context.Context, who Who, id string) error
 	return m.cfg.Workloads.Interrupt(ctx, who.Project, id)
 }
 
-// RestartKernel begins a new generation of a kernel and waits for its first answer, as StartKernel does.
+// RestartKernel begins a new generation of a kernel, on the build of its environment that is in use now.
 func (m *Manager) RestartKernel(ctx context.Context, who Who, id string) (Kernel, error) {
 	if _, err := m.Kernel(ctx, who, id); err != nil {
 		return Kernel{}, err
 	}
-	if err := m.cfg.Workloads.Restart(ctx, who.Project, id); err != nil {
+	to, err := m.move(ctx, who, id)
+	if err != nil {
+		return Kernel{}, err
+	}
+	if err := m.cfg.Workloads.Restart(ctx, who.Project, id, to); err != nil {
 		return Kernel{}, err
 	}
 	return m.Kernel(ctx, who, id)
+}
+
+// move says where a kernel goes on after a restart; nil for where it is, which it is too where its kernelspec or its
+// environment has gone.
+func (m *Manager) move(ctx context.Context, who Who, id string) (*workloads.Move, error) {
+	info, err := m.cfg.Workloads.Get(ctx, who.Project, id)
+	if err != nil {
+		return nil, err
+	}
+	labels, err := m.cfg.Workloads.Labels(who.Project, id)
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.spec(ctx, who.Project, labels[labelSpec])
+	to := s.env.workload()
+	if err != nil || to == nil || info.Environment == nil || info.Environment.Name != to.Name || *info.Environment == *to {
+		return nil, nil
+	}
+	root, err := m.cfg.Root(who.Project)
+	if err != nil {
+		return nil, err
+	}
+	env, err := m.kernelEnviron(who, s, root, labels[labelPath])
+	if err != nil {
+		return nil, err
+	}
+	return &workloads.Move{Environment: to, Argv: s.argv(), Env: env}, nil
 }
 
 // Attach opens a client's connection to a kernel under its session id. The caller closes it.

@@ -277,13 +277,29 @@ func (m *Manager) Interrupt(ctx context.Context, project, id string) error {
 	return w.call(ctx, func(ctx context.Context, c *agent.Conn) error { return c.Interrupt(ctx) })
 }
 
-// Restart begins a new generation of the program. It returns when the old one has ended.
-func (m *Manager) Restart(ctx context.Context, project, id string) error {
+// Move says where a restarted program goes on: another build of its environment, with the program from there.
+type Move struct {
+	Environment *Environment
+	Argv, Env   []string
+}
+
+// Restart begins a new generation of the program, where to says or, if that is nil, where it was. It returns when the old one
+// has ended.
+func (m *Manager) Restart(ctx context.Context, project, id string, to *Move) error {
 	w, err := m.find(project, id)
 	if err != nil {
 		return err
 	}
-	return w.call(ctx, func(ctx context.Context, c *agent.Conn) error { return c.Restart(ctx, m.cfg.Grace) })
+	var program *agent.Program
+	if to != nil {
+		program = &agent.Program{Argv: to.Argv, Env: to.Env}
+	}
+	err = w.call(ctx, func(ctx context.Context, c *agent.Conn) error { return c.Restart(ctx, m.cfg.Grace, program) })
+	if err != nil || to == nil {
+		return err
+	}
+	w.set(func() { w.rec.Environment = to.Environment })
+	return w.save(ctx)
 }
 
 // Subscribe yields a hint for every change until the context ends; then the channel is closed. A subscriber that does not

@@ -520,7 +520,7 @@ func TestAttachReachesTheAgent(t *testing.T) {
 		return err == nil && i.Connections == 1
 	})
 	first := pid(t, r)
-	if err := m.Restart(t.Context(), "demo", id); err != nil {
+	if err := m.Restart(t.Context(), "demo", id, nil); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "another program runs", func() bool { return pid(t, r) != first })

@@ -137,7 +137,7 @@ func TestRestartForgetsWhatWaited(t *testing.T) {
 			}
 		}
 	}()
-	if err := w.c.Restart(t.Context(), 0); err != nil {
+	if err := w.c.Restart(t.Context(), 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	got := c.until(done(c.execute("echo fresh")))
