@@ -12,7 +12,8 @@ import (
 type Environment struct {
 	Name    string // unique in the project
 	Build   int    // the number of the build
-	ID      string // identifies the exact content
+	ID      string // identifies the files
+	Lock    string // identifies the exact content, from which it can be made again
 	Prefix  string // the environment's root folder
 	Bin     string // folder that goes first on PATH
 	Python  string // absolute path of the interpreter; empty where there is none
@@ -34,7 +35,7 @@ func (e Environment) workload() *workloads.Environment {
 	if e.ID == "" {
 		return nil
 	}
-	return &workloads.Environment{Name: e.Name, Build: e.Build, ID: e.ID}
+	return &workloads.Environment{Name: e.Name, Build: e.Build, ID: e.ID, Lock: e.Lock}
 }
 
 // mark adds to a kernelspec's metadata which build it comes from.
@@ -43,7 +44,7 @@ func (e Environment) mark(metadata json.RawMessage) json.RawMessage {
 	if e.ID == "" || json.Unmarshal(metadata, &fields) != nil {
 		return metadata
 	}
-	own, err := json.Marshal(map[string]any{"environment": e.Name, "build": e.Build, "id": e.ID})
+	own, err := json.Marshal(e.workload())
 	if err != nil { // strings and a number
 		return metadata
 	}

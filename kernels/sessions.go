@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/plugins/storage"
+	"github.com/hopyard/hopyard/workloads"
 )
 
 // NotebookSession binds a document to a kernel: what Jupyter calls a session.
@@ -174,6 +175,26 @@ func (m *Manager) Sessions(ctx context.Context, who Who) ([]BoundSession, error)
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.ID, b.ID))
 	})
 	return out, nil
+}
+
+// EnvironmentOf tells which build the user's kernel of the document at path runs on; nil if there is none.
+func (m *Manager) EnvironmentOf(ctx context.Context, who Who, path string) *workloads.Environment {
+	m.mu.Lock()
+	kernel := ""
+	for _, s := range m.sessions[who.Project] {
+		if s.Owner == who.User && s.Path == path {
+			kernel = s.KernelID
+		}
+	}
+	m.mu.Unlock()
+	if kernel == "" {
+		return nil
+	}
+	info, err := m.cfg.Workloads.Get(ctx, who.Project, kernel)
+	if err != nil {
+		return nil
+	}
+	return info.Environment
 }
 
 // Session tells of one session.

@@ -38,7 +38,7 @@ func TestSpecsOfEnvironmentAndSite(t *testing.T) {
 		t.Errorf("Specs() = %q, want dying, late, python3", names)
 	}
 	s := all["python3"].Spec
-	const marked = `{"debugger":true,"hopyard":{"build":12,"environment":"analytics","id":"0123456789abcdef"}}`
+	const marked = `{"debugger":true,"hopyard":{"name":"analytics","build":12,"id":"0123456789abcdef"}}`
 	if s.DisplayName != "Python 3.11 (analytics)" || s.InterruptMode != "signal" || string(s.Metadata) != marked || s.Env == nil {
 		t.Errorf("python3 = %+v, want the environment's own, whole", s)
 	}

@@ -49,6 +49,7 @@ type Environment struct {
 	Name  string `json:"name"`
 	Build int    `json:"build"` // its number in that environment
 	ID    string `json:"id"`    // of the files, which environments may share
+	Lock  string `json:"lock,omitempty"`
 }
 
 // UnmarshalJSON also reads the records of gateways whose environments were not yet numbered: a bare ID.

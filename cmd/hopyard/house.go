@@ -90,6 +90,9 @@ func (h *house) jupyterDoor() door.Door {
 	store := files.NewHandler(files.Config{
 		Store: h.files, Converter: nbconvert.New(resolver{h.envs}, nbconvert.Local),
 		Records: h.site.db.Storage(), Events: bus,
+		Ran: func(ctx context.Context, who *door.Caller, path string) *workloads.Environment {
+			return h.kernels.EnvironmentOf(ctx, kernels.Who{Project: who.Project, User: who.User}, path)
+		},
 	})
 	return jupyter.New(jupyter.Config{
 		Kernels: h.kernels, Events: bus, Login: auth.ToLogin, Log: h.log,

@@ -6,10 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/kernels/contents"
 	"github.com/hopyard/hopyard/kernels/contents/nbformat"
+	"github.com/hopyard/hopyard/workloads"
 )
 
 // world is a store over one folder, with the helpers that keep the tests short.
@@ -505,6 +508,34 @@ func TestResolveFindsWhatAProgramNames(t *testing.T) {
 	for _, path := range []string{"/etc/passwd", "none", w.dir + "/../x"} {
 		if got, ok := w.store.Resolve("demo", path); ok {
 			t.Errorf("Resolve(%s) = %q, want nothing", path, got)
+		}
+	}
+}
+
+func TestNotebooksNameTheBuildTheyRanOn(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ran := &workloads.Environment{Name: "python", Build: 12, ID: "0123456789abcdef", Lock: "abc"}
+	const body = `{"cells":[],"metadata":{"zoo":1,"hopyard":{"name":"old"},"kernelspec":{"name":"python3"}},"nbformat":4,"nbformat_minor":5}`
+	content, err := nbformat.Parse([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		ran  *workloads.Environment
+		want string
+	}{
+		{ran, `{"cells":[],"metadata":{"hopyard":{"name":"python","build":12,"id":"0123456789abcdef","lock":"abc"},"kernelspec":{"name":"python3"},"zoo":1},"nbformat":4,"nbformat_minor":5}`},
+		{nil, `{"cells":[],"metadata":{"hopyard":{"name":"old"},"kernelspec":{"name":"python3"},"zoo":1},"nbformat":4,"nbformat_minor":5}`},
+	} {
+		up := contents.Upload{User: "ann", Type: contents.Notebook, Content: content, Ran: c.ran}
+		if _, _, err := w.store.Save(t.Context(), "demo", "n.ipynb", up); err != nil {
+			t.Fatal(err)
+		}
+		var got, want any
+		b, err := os.ReadFile(filepath.Join(w.dir, "n.ipynb"))
+		if err := errors.Join(err, json.Unmarshal(b, &got), json.Unmarshal([]byte(c.want), &want)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("saved = %s, %v, want %s", b, err, c.want)
 		}
 	}
 }

@@ -3,12 +3,14 @@ package contents
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
 
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/kernels/contents/nbformat"
+	"github.com/hopyard/hopyard/workloads"
 )
 
 // Upload is what a client sends to be saved.
@@ -18,9 +20,14 @@ type Upload struct {
 	Format Format
 	// Content is the JSON value of the content: an object for a notebook, a string for a file, absent for a directory.
 	Content nbformat.Value
+	// Ran, in a notebook, is the build of an environment that its kernel runs on: its metadata will name it.
+	Ran *workloads.Environment
 	// Chunk counts the parts of a file sent in parts: 1, 2, … and -1 for the last; 0 for a file sent whole.
 	Chunk int
 }
+
+// MetadataKey is where a notebook's metadata names the build that it ran on, a workloads.Environment.
+const MetadataKey = "hopyard"
 
 // emptyNotebook is what a new notebook holds.
 const emptyNotebook = `{"cells":[],"metadata":{},"nbformat":4,"nbformat_minor":5}`
@@ -118,7 +125,7 @@ func (s *Store) saveNotebook(ctx context.Context, project string, at place, up U
 	if err := nbformat.Check(up.Content); err != nil {
 		return nil, false, problem.New(problem.Invalid, "%s was not saved: %w", at.path, err)
 	}
-	hash, created, err := replace(at, func(w io.Writer) error { return nbformat.Save(w, up.Content) })
+	hash, created, err := replace(at, func(w io.Writer) error { return nbformat.SaveNoted(w, up.Content, note(up.Ran)) })
 	if err != nil {
 		return nil, false, err
 	}
@@ -136,6 +143,22 @@ func (s *Store) saveNotebook(ctx context.Context, project string, at place, up U
 	}
 	item.Type, item.Mimetype, item.Hash = Notebook, "", hash
 	return item, created, nil
+}
+
+// note is what a notebook's metadata says of the build that it ran on.
+func note(ran *workloads.Environment) nbformat.Value {
+	if ran == nil {
+		return nbformat.Value{}
+	}
+	b, err := json.Marshal(map[string]any{MetadataKey: ran})
+	if err != nil { // strings and a number
+		return nbformat.Value{}
+	}
+	v, err := nbformat.Parse(b)
+	if err != nil {
+		return nbformat.Value{}
+	}
+	return v
 }
 
 func (s *Store) saveFile(at place, up Upload) (*Item, bool, error) {

@@ -192,6 +192,9 @@ func (h *Handler) put(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if up.Type == contents.Notebook {
+		up.Ran = h.ran(c.Request().Context(), door.CallerOf(c), t.path)
+	}
 	item, isNew, err := h.store.Save(c.Request().Context(), door.CallerOf(c).Project, t.path, up)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@
 package files
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/hopyard/hopyard/kernels/contents/nbconvert"
 	"github.com/hopyard/hopyard/plugins/storage"
 	"github.com/hopyard/hopyard/projects"
+	"github.com/hopyard/hopyard/workloads"
 	"github.com/labstack/echo/v4"
 )
 
@@ -26,6 +28,9 @@ type Config struct {
 	Converter *nbconvert.Converter
 	Records   storage.Backend // keeps the configuration sections
 	Events    *events.Bus
+	// Ran tells which build of an environment the caller's kernel of the notebook at path runs on; nil if there is none.
+	// It may be nil itself.
+	Ran func(ctx context.Context, who *door.Caller, path string) *workloads.Environment
 }
 
 // Handler serves files.
@@ -34,11 +39,16 @@ type Handler struct {
 	convert *nbconvert.Converter
 	config  sections
 	events  *events.Bus
+	ran     func(ctx context.Context, who *door.Caller, path string) *workloads.Environment
 }
 
 // NewHandler makes a Handler.
 func NewHandler(cfg Config) *Handler {
-	return &Handler{cfg.Store, cfg.Converter, sections{cfg.Records}, cfg.Events}
+	h := &Handler{store: cfg.Store, convert: cfg.Converter, config: sections{cfg.Records}, events: cfg.Events, ran: cfg.Ran}
+	if h.ran == nil {
+		h.ran = func(context.Context, *door.Caller, string) *workloads.Environment { return nil }
+	}
+	return h
 }
 
 // Routes gives the routes, below a project's Jupyter base.

@@ -9,8 +9,14 @@ import (
 
 // Save writes nb to w in the form that nbformat writes to disk, byte for byte but for numbers, which keep their spelling.
 // Errors are those of w.
-func Save(w io.Writer, nb Value) error {
-	p := printer{w: w, save: true, buf: make([]byte, 0, flushAt+4096)}
+func Save(w io.Writer, nb Value) error { return SaveNoted(w, nb, Value{}) }
+
+// SaveNoted is Save with the members of the object note in the notebook's metadata, in place of those of the same names.
+func SaveNoted(w io.Writer, nb, note Value) error {
+	p := printer{w: w, save: true, buf: make([]byte, 0, flushAt+4096), note: note}
+	if note.Kind() == Object {
+		p.noted = nb.Get("metadata")
+	}
 	p.value(nb, rootRule(nb), 0)
 	p.buf = append(p.buf, '\n')
 	p.flush()
@@ -34,6 +40,8 @@ type printer struct {
 	err     error
 	buf     []byte
 	members []member // a stack, so that sorting does not allocate for each object
+	noted   Value    // the object that gets the members of note
+	note    Value
 	save    bool
 	trusted bool
 }
@@ -80,6 +88,11 @@ func (p *printer) object(v Value, r rule, level int) {
 	for key, value := range v.Members() {
 		if r.member(key) != drop {
 			p.members = append(p.members, member{key, value})
+		}
+	}
+	if p.noted.doc != nil && v == p.noted {
+		for key, value := range p.note.Members() {
+			p.members = append(p.members, member{key, value}) // the last one of a name wins
 		}
 	}
 	if p.save {
