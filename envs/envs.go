@@ -46,8 +46,8 @@ type Resolver struct {
 	last error      // why the last try ended without an environment
 }
 
-// Config is what a Resolver needs.
-type Config struct {
+// ResolverConfig is what a Resolver needs.
+type ResolverConfig struct {
 	Driver Driver
 	Log    *slog.Logger
 	// Progress, when set, hears a line for each slow step.
@@ -55,7 +55,7 @@ type Config struct {
 }
 
 // NewResolver makes a Resolver. Prepare makes the environment.
-func NewResolver(c Config) *Resolver {
+func NewResolver(c ResolverConfig) *Resolver {
 	return &Resolver{driver: c.Driver, log: c.Log, progress: c.Progress}
 }
 

@@ -31,7 +31,7 @@ func (d *driver) Build(ctx context.Context, progress func(string)) (envs.Prepare
 }
 
 func resolver(d *driver) *envs.Resolver {
-	return envs.NewResolver(envs.Config{Driver: d, Log: slog.New(slog.DiscardHandler)})
+	return envs.NewResolver(envs.ResolverConfig{Driver: d, Log: slog.New(slog.DiscardHandler)})
 }
 
 func TestResolveSaysHowFarThePreparationIs(t *testing.T) {

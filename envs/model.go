@@ -5,6 +5,10 @@ import (
 
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/envs/policy"
+	"github.com/hopyard/hopyard/envs/spec"
+	"github.com/hopyard/hopyard/envs/store"
+	"github.com/hopyard/hopyard/projects"
 )
 
 // Environment is a project's named pointer to the build that its new programs get.
@@ -29,6 +33,8 @@ type Environment struct {
 	Shared    int64 `json:"shared_bytes"`
 	// InUse are the builds that programs run on now.
 	InUse []InUse `json:"in_use,omitempty"`
+	// Policy are the project's own rules for it, which only tighten the site's.
+	Policy *policy.Rules `json:"policy,omitempty"`
 }
 
 // Active is what an Environment points to.
@@ -111,12 +117,14 @@ type Build struct {
 
 // Activation is one entry of an environment's history: who made which build the one in use, and why.
 type Activation struct {
-	Number  int       `json:"number"` // 1, 2, 3 …
+	Number  int       `json:"number"` // 1, 2, 3 …; 0 while Pending
 	Build   int       `json:"build"`
 	From    int       `json:"from,omitempty"` // the build in use before
 	By      string    `json:"by"`
 	Reason  string    `json:"reason,omitempty"` // "build 13 is ready", "rolled back"
 	Created time.Time `json:"created"`
+	// Pending says that the build's files were collected and are being restored; it becomes the one in use when they are.
+	Pending bool `json:"pending,omitempty"`
 }
 
 // Solution is the answer of a dry run.
@@ -131,4 +139,119 @@ type Solution struct {
 	Findings []driver.Failure `json:"findings,omitempty"` // what the policy says against it
 	// Text is the environment.yml that was solved.
 	Text string `json:"text"`
+}
+
+// By says who asks for a change and from where, for the history and the audit log.
+type By = projects.By
+
+// Ref names a build of an environment, in whatever project. Build 0 is the one in use.
+type Ref struct {
+	Project     string `json:"project"`
+	Environment string `json:"environment"`
+	Build       int    `json:"build,omitempty"`
+}
+
+// NewEnvironment says what environment to make. Text, Lock, LockID and From are the sources of its content: a spec, a lock, a lock that
+// is known here, a build of another environment. Of From both text and lock are taken; a Text beside a Lock is its spec.
+type NewEnvironment struct {
+	Name string
+	Text string
+	// Kind says how to make it; empty leaves the choice to the site.
+	Kind    lock.Kind
+	From    *Ref
+	Lock    *lock.Lock
+	LockID  string
+	Message string
+	// Build asks for a build of it at once.
+	Build bool
+	// Private asks for a build that may run scripts of packages. It stays refused until programs are isolated.
+	Private bool
+}
+
+// Patch changes an environment; what is nil stays.
+type Patch struct {
+	// Default makes it the environment of programs that ask for none. It can be set, not taken away.
+	Default *bool
+	Kind    *lock.Kind
+	Policy  *policy.Rules
+}
+
+// Try says what a dry run solves: Text, or the newest revision with an Edit, or that revision as it is.
+type Try struct {
+	Text *string
+	Edit *spec.Edit
+}
+
+// Usage is what a project's environments need on disk, in bytes. Exclusive is what would be free without them, Shared what
+// other environments use too.
+type Usage struct {
+	Exclusive int64 `json:"exclusive_bytes"`
+	Shared    int64 `json:"shared_bytes"`
+	Builds    int   `json:"builds"` // that have files
+	// Rule says in words what is kept.
+	Rule string `json:"rule"`
+}
+
+// Report says what a collection has removed.
+type Report struct {
+	Builds int   `json:"builds"`
+	Bytes  int64 `json:"bytes"`
+}
+
+// Change is a hint that something about an environment has changed: look again. An empty Environment means any of the project,
+// an empty Project any at all.
+type Change struct {
+	Project     string
+	Environment string
+}
+
+// Starter is the content of a project's first environment.
+type Starter struct {
+	Text string
+	Lock *lock.Lock // nil where it has to be solved
+	Kind lock.Kind
+	Why  string // in a sentence, why it is of that kind
+}
+
+// Resolved is what a program needs to know of the build that it is to run on.
+type Resolved struct {
+	Name        string // of the environment
+	Build       int
+	ID          string // of the prefix
+	Prefix      string // the environment's root folder
+	Bin         string // folder that goes first on PATH
+	Python      string // absolute path of the interpreter; empty where there is none
+	Version     string // of Python, "3.11.7"
+	Variables   map[string]string
+	Kernelspecs []store.Kernelspec
+}
+
+// Archive is a build packed for a cluster.
+type Archive struct {
+	State  ArchiveState `json:"state"`
+	Path   string       `json:"path,omitempty"` // on this host
+	Bytes  int64        `json:"bytes,omitempty"`
+	SHA256 string       `json:"sha256,omitempty"`
+	// Spark and Flink are the settings that make a cluster use it, with Path as the archive's address.
+	Spark   map[string]string `json:"spark,omitempty"`
+	Flink   map[string]string `json:"flink,omitempty"`
+	Failure *driver.Failure   `json:"failure,omitempty"`
+}
+
+// ArchiveState is where an Archive is in its life.
+type ArchiveState string
+
+// The states of an Archive.
+const (
+	ArchiveNone     ArchiveState = "none"
+	ArchiveBuilding ArchiveState = "building"
+	ArchiveReady    ArchiveState = "ready"
+	ArchiveFailed   ArchiveState = "failed"
+)
+
+// PolicyView is what a project's environments have to keep to.
+type PolicyView struct {
+	Rules policy.Rules `json:"rules"`
+	Kind  lock.Kind    `json:"kind,omitempty"` // how new environments are made; empty while that is not known
+	Why   string       `json:"why"`
 }

@@ -76,7 +76,7 @@ func (d kernelDriver) Build(ctx context.Context, progress func(string)) (envs.Pr
 
 // newResolver makes the one that keeps the kernel environment.
 func newResolver(c Config, log *slog.Logger) *envs.Resolver {
-	return envs.NewResolver(envs.Config{
+	return envs.NewResolver(envs.ResolverConfig{
 		Driver:   kernelDriver{&tools.Driver{Dir: c.prepared().envs(), Python: c.Python, Offline: c.Offline}},
 		Log:      log,
 		Progress: func(line string) { progress("kernel environment", line) },
