@@ -8,7 +8,7 @@ package lab
 import (
 	"context"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -22,6 +22,14 @@ import (
 
 //go:embed wheels.txt
 var pinned string
+
+// own is the lab extension of ours.
+//
+//go:embed extension
+var own embed.FS
+
+// ownName is its name and its folder among the extensions.
+const ownName = "@hopyard/environment"
 
 // recipe is part of the tree's name: raise it when the same wheels are to give another tree.
 const recipe = "1"
@@ -92,6 +100,13 @@ func identity(pins []wheels.Wheel) string {
 	for _, w := range pins {
 		_, _ = io.WriteString(h, "\n"+w.SHA256)
 	}
+	for _, name := range ownFiles {
+		text, err := own.ReadFile("extension/" + name)
+		if err != nil {
+			panic(err) // embedded
+		}
+		_, _ = h.Write(text)
+	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
@@ -106,8 +121,31 @@ func build(ctx context.Context, dir string, fetcher *wheels.Fetcher, pins []whee
 			return err
 		}
 	}
+	if err := addOwn(dir); err != nil {
+		return err
+	}
 	tell("compressing what browsers ask for")
 	return compress(ctx, dir)
+}
+
+var ownFiles = []string{"package.json", "static/remoteEntry.js"}
+
+// addOwn puts our extension beside those of the wheels.
+func addOwn(dir string) error {
+	for _, name := range ownFiles {
+		text, err := own.ReadFile("extension/" + name)
+		if err != nil {
+			return fmt.Errorf("our extension: %w", err)
+		}
+		to := filepath.Join(dir, Extensions, ownName, name)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return fmt.Errorf("our extension: %w", err)
+		}
+		if err := os.WriteFile(to, text, 0o644); err != nil {
+			return fmt.Errorf("our extension: %w", err)
+		}
+	}
+	return nil
 }
 
 // Tree is a prepared tree, open for reading. It is safe for concurrent use.

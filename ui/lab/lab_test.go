@@ -54,7 +54,7 @@ func TestPrepareGivesBothApplicationsOnce(t *testing.T) {
 			t.Errorf("entry of extension %s: %v", e.Name, err)
 		}
 	}
-	if got, want := strings.Join(names, " "), "@jupyter-notebook/lab-extension @jupyter-widgets/jupyterlab-manager jupyterlab_pygments"; got != want {
+	if got, want := strings.Join(names, " "), "@hopyard/environment @jupyter-notebook/lab-extension @jupyter-widgets/jupyterlab-manager jupyterlab_pygments"; got != want {
 		t.Errorf("extensions = %s, want %s", got, want)
 	}
 
