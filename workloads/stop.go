@@ -37,6 +37,7 @@ func (m *Manager) Stop(ctx context.Context, project, id, by string) error {
 	if err != nil {
 		return err
 	}
+	w.set(func() { w.asked = true })
 	if err := m.askStop(ctx, w); err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type workload struct {
 	conn     *agent.Conn // of the watch; nil until it is attached
 	address  string
 	reason   string
+	exit     int  // the program's exit code, once it has ended by itself
+	asked    bool // somebody wants it stopped
 	finished bool
 	changed  chan struct{} // closed and replaced at every change
 }
@@ -263,7 +265,7 @@ func (w *workload) hasEnded(cause error) bool {
 	if st.Phase != scheduling.PhaseEnded {
 		return false
 	}
-	w.set(func() { w.reason = st.Reason })
+	w.set(func() { w.reason, w.exit = st.Reason, st.ExitCode })
 	return true
 }
 
