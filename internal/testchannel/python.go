@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // python is an interpreter to repack.
@@ -26,29 +25,39 @@ v = sys.version_info
 path = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
 print(json.dumps({"path": path, "version": "%d.%d.%d" % v[:3], "minor": "%d.%d" % v[:2]}))`
 
+// candidate is what may be an interpreter: a name or a path, and the minor version that it should be.
+type candidate struct{ name, minor string }
+
 // findPythons returns the interpreters to repack, one for each minor version that there is.
 func findPythons(ctx context.Context) ([]python, error) {
-	candidates := []string{"python3.11", "python3.12", "python3"}
+	candidates := []candidate{{"python3.11", "3.11"}, {"python3.12", "3.12"}, {"python3", ""}}
 	if asked := os.Getenv("HOPYARD_TEST_PYTHON_SRC"); asked != "" {
-		candidates = filepath.SplitList(asked)
+		candidates = nil
+		for _, path := range filepath.SplitList(asked) {
+			candidates = append(candidates, candidate{path, ""})
+		}
 	}
 	var found []python
-	for _, name := range candidates {
-		p, err := ask(ctx, name)
+	for _, c := range candidates {
+		p, err := ask(ctx, c)
 		same := func(other python) bool { return other.Minor == p.Minor }
 		if err == nil && slices.Contains(minors, p.Minor) && !slices.ContainsFunc(found, same) {
 			found = append(found, p)
 		}
 	}
 	if len(found) == 0 {
-		return nil, &MissingError{"none of " + strings.Join(candidates, ", ") + " is a CPython 3.11 or 3.12"}
+		return nil, &MissingError{"there is no CPython 3.11 or 3.12 on PATH, nor named by HOPYARD_TEST_PYTHON_SRC"}
 	}
 	return found, nil
 }
 
-func ask(ctx context.Context, name string) (python, error) {
+func ask(ctx context.Context, c candidate) (python, error) {
+	cmd := exec.CommandContext(ctx, c.name, "-I", "-c", probe)
+	if c.minor != "" {
+		cmd.Env = append(os.Environ(), "PYENV_VERSION="+c.minor) // what is on PATH may be pyenv's shim, which asks for a choice
+	}
 	var p python
-	out, err := exec.CommandContext(ctx, name, "-I", "-c", probe).Output()
+	out, err := cmd.Output()
 	if err != nil {
 		return p, err
 	}

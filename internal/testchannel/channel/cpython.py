@@ -27,6 +27,16 @@ assert want in site.getsitepackages(), site.getsitepackages()
 assert want in sys.path, sys.path
 """
 
+# Debian keeps site-packages for virtual environments, and this is how its library asks whether it is in one. Its site.py is
+# frozen into the program, so what that leaves out is added by a file that it runs.
+IN_VENV = b'sys.base_prefix != sys.prefix or hasattr(sys, "real_prefix")'
+SITECUSTOMIZE = b"""import os, site, sys
+_mine = os.path.join(sys.prefix, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
+_debian = site.getsitepackages
+site.getsitepackages = lambda prefixes=None: [_mine] if prefixes is None else _debian(prefixes)
+site.addsitedir(_mine)
+"""
+
 UNWANTED = {
     "site-packages", "dist-packages", "test", "tests", "idlelib", "turtledemo", "__pycache__", "ensurepip", "lib2to3",
     "EXTERNALLY-MANAGED", "sitecustomize.py",
@@ -59,6 +69,8 @@ def packages(executable):
 def stdlib(folder, prefix, minor):
     root = f"lib/python{minor}"
     files = {f"{root}/site-packages/README.txt": File(b"Packages of this environment.\n")}
+    if IN_VENV in (folder / "site.py").read_bytes():
+        files[f"{root}/sitecustomize.py"] = File(SITECUSTOMIZE)
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if unwanted(inside) or (path.is_dir() and not path.is_symlink()):
@@ -106,10 +118,7 @@ def rewrite(name, data, prefix):
         mine, there = re.escape(prefix.encode()), PLACEHOLDER.encode()
         # Debian's prefix is a part of paths that are the system's: only values that are the prefix itself are ours.
         return re.sub(b"'" + mine + b"'", b"'" + there + b"'", data) if prefix == "/usr" else data.replace(prefix.encode(), there)
-    if name in ("site.py", "sysconfig.py"):
-        # Debian keeps site-packages for virtual environments, and these files ask this way whether they are in one.
-        return data.replace(b'sys.base_prefix != sys.prefix or hasattr(sys, "real_prefix")', b"True")
-    return data
+    return data.replace(IN_VENV, b"True") if name == "sysconfig.py" else data
 
 
 def unwanted(inside):
