@@ -2,7 +2,7 @@
 //
 // Nothing in the channel is made up: python is the CPython of this machine, repacked, and ipykernel, numpy and the others are
 // the wheels of the Python package index, with their own files, dependencies and entry points. It is indexed by py-rattler,
-// with repodata.json, its .zst and shards. It takes half a minute and 120 MB, once per machine: tests of all packages share
+// with repodata.json, its .zst and shards. It takes half a minute, 115 MB and as much again for wheels and tools, once per machine: tests of all packages share
 // one, in the caller's cache directory. See channel/channel.py.
 //
 // The channel holds, besides python (3.11 or 3.12, the second too where it is found) and python_abi:
@@ -31,6 +31,10 @@
 //	agpl                  a licence that policies deny
 //	odd-names             file names that are not ASCII, and two that differ in case
 //	too-new               1.0 of long ago and 2.0 of the year 2099; all others are of 2024-01-01
+//
+// Of these py-rattler 0.28 refuses entry-traversal, missing-artifact and, over HTTP, wrong-hash by itself, and leaves
+// tar-traversal's file out. Not so the others: it writes paths-traversal's file beside the prefix, links symlink-outside, lets
+// one of two clobbering packages win, and does not look at hashes where the channel is a file:// one. A driver must.
 //
 // The wheels are those of the channel, and cowsay and tabulate, which the channel lacks; too-new-wheel 1.0 and 2.0 (of the
 // year 2099, as the index says), wants-old-numpy (numpy<2), wants-the-impossible, entry-traversal-wheel, and only-sdist,
