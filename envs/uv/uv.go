@@ -1,9 +1,12 @@
 // Package uv does all that concerns wheels with the uv program: it solves requirements into exact wheels, makes virtual
 // environments and installs into them. Downloads are its own, by address and hash, so that progress can be told and nothing
 // but the locked bytes is ever used.
+//
+// What uv writes when it fails is mapped to causes in failure.go; that is the one place to look at when uv is renewed.
 package uv
 
 import (
+	"sync"
 	"time"
 
 	"github.com/hopyard/hopyard/envs/lock"
@@ -26,6 +29,11 @@ type Tool struct {
 	Timeout time.Duration
 	// Pinned are the settings for wheels without an address, which are fetched by name and hash.
 	Pinned Pinned
+
+	index struct {
+		sync.Mutex
+		address string // guarded; uv's default, once known
+	}
 }
 
 // Pinned says how to get wheels of which only name, version and hash are known. They come through the machine's own pip.

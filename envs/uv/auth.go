@@ -1,0 +1,148 @@
+package uv
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/hopyard/hopyard/envs/driver"
+)
+
+// credentials are what an auth file holds for hosts, in the form of RATTLER_AUTH_FILE. They must never be printed.
+type credentials map[string]credential
+
+type credential struct {
+	BasicHTTP *struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+	}
+	BearerToken string
+}
+
+// String keeps secrets out of formatted text, whatever the verb's author had in mind.
+func (c credentials) String() string { return fmt.Sprintf("credentials of %d hosts", len(c)) }
+
+// GoString is String.
+func (c credentials) GoString() string { return c.String() }
+
+// credentials reads the auth file anew each time, because people rotate what is in it.
+func (t *Tool) credentials() (credentials, error) {
+	if t.AuthFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(t.AuthFile)
+	if err != nil {
+		return nil, &driver.Failure{Cause: driver.AuthFailed, Message: "the file of credentials cannot be read: " + t.AuthFile, Err: err}
+	}
+	var c credentials
+	if err := json.Unmarshal(text, &c); err != nil {
+		// The error's words may hold a piece of the file.
+		return nil, driver.Failf(driver.AuthFailed, "the file of credentials is not JSON of the form {\"host\": {\"BasicHTTP\": {…}}}: %s", t.AuthFile)
+	}
+	return c, nil
+}
+
+// of finds what is for an address: for its host with port, its host, or a pattern "*.example.com" over it, the longest first.
+func (c credentials) of(address *url.URL) (credential, bool) {
+	host := address.Hostname()
+	names := []string{address.Host, host}
+	for rest := host; ; {
+		_, after, found := strings.Cut(rest, ".")
+		if !found {
+			break
+		}
+		names = append(names, "*."+after)
+		rest = after
+	}
+	for _, name := range names {
+		if found, ok := c[name]; ok {
+			return found, found.BasicHTTP != nil || found.BearerToken != ""
+		}
+	}
+	return credential{}, false
+}
+
+// authorize adds what is for the request's host.
+func (c credentials) authorize(req *http.Request) {
+	found, ok := c.of(req.URL)
+	switch {
+	case !ok:
+	case found.BearerToken != "":
+		req.Header.Set("Authorization", "Bearer "+found.BearerToken)
+	default:
+		req.SetBasicAuth(found.BasicHTTP.Username, found.BasicHTTP.Password)
+	}
+}
+
+// netrc gives all of it in netrc's form, and what a pattern says for the index. Ports are not part of that form. A token goes
+// as the password of "__token__", which is what package indexes take.
+func (c credentials) netrc(index string) (string, error) {
+	machines := map[string]credential{}
+	if address, err := url.Parse(index); err == nil && address.Host != "" {
+		if found, ok := c.of(address); ok {
+			machines[address.Hostname()] = found
+		}
+	}
+	for host, found := range c {
+		name, _, _ := strings.Cut(host, ":")
+		if _, have := machines[name]; !have && !strings.Contains(host, "*") {
+			machines[name] = found
+		}
+	}
+	var text strings.Builder
+	for name, found := range machines {
+		user, password := "__token__", found.BearerToken
+		if found.BasicHTTP != nil {
+			user, password = found.BasicHTTP.Username, found.BasicHTTP.Password
+		}
+		if password == "" && user == "__token__" {
+			continue
+		}
+		if strings.ContainsAny(name+user+password, "\x00\r\n") || strings.ContainsAny(name, " \t\"\\") {
+			return "", driver.Failf(driver.AuthFailed, "the file of credentials has a line break or an odd host for one of its entries")
+		}
+		fmt.Fprintf(&text, "machine %s\nlogin %s\npassword %s\n", name, quoted(user), quoted(password))
+	}
+	return text.String(), nil
+}
+
+func quoted(word string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
+}
+
+// secrets are all words that must not be seen.
+func (c credentials) secrets() []string {
+	var words []string
+	for _, found := range c {
+		if found.BasicHTTP != nil && found.BasicHTTP.Password != "" {
+			words = append(words, found.BasicHTTP.Password, url.QueryEscape(found.BasicHTTP.Password), url.PathEscape(found.BasicHTTP.Password))
+		}
+		if found.BearerToken != "" {
+			words = append(words, found.BearerToken)
+		}
+	}
+	return words
+}
+
+// cleanAddress is an http, https or file address without user, password and fragment.
+func cleanAddress(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", errors.New("not an address") // url's own error repeats it, credentials and all
+	}
+	switch u.Scheme {
+	case "http", "https":
+		if u.Host == "" {
+			return "", errors.New("address without a host")
+		}
+	case "file":
+	default:
+		return "", fmt.Errorf("address of the kind %q", u.Scheme)
+	}
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	return u.String(), nil
+}

@@ -1,0 +1,42 @@
+package uv
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/hopyard/hopyard/envs/driver"
+)
+
+// A requirement by name (PEP 508): the name, extras, versions and a marker. What comes by an address, from a repository or a
+// folder would have to be built or could not be checked, and a line beginning with - is an option of uv's.
+var requirement = regexp.MustCompile(`^\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[A-Za-z0-9._,\s-]*\])?\s*(\(?[^;@#\x00-\x1f]*\)?)\s*(;[^#\x00-\x1f]*)?(\s#.*)?$`)
+
+// checkRequirements refuses what is not a requirement by name.
+func checkRequirements(lines []string) error {
+	for _, line := range lines {
+		if strings.ContainsAny(line, "\r\n\x00") || !requirement.MatchString(line) {
+			return &driver.Failure{
+				Cause: driver.SpecInvalid, Package: nameOf(line),
+				Message: "“" + clip(userinfo.ReplaceAllString(line, "$1")) + "” is not a requirement by name, like “pandas>=2”; addresses, folders and options are not taken",
+			}
+		}
+	}
+	return nil
+}
+
+// nameOf is the name that a requirement begins with, normalised; empty where there is none.
+func nameOf(line string) string {
+	m := requirement.FindStringSubmatch(line)
+	if m == nil {
+		return ""
+	}
+	return normalize(m[1])
+}
+
+func clip(text string) string {
+	const most = 120
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
+}
