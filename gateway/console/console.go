@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/hopyard/hopyard/envs"
 	"github.com/hopyard/hopyard/gateway/door"
 	"github.com/hopyard/hopyard/projects"
 	"github.com/hopyard/hopyard/workloads"
@@ -32,6 +33,10 @@ type Workloads interface {
 type Config struct {
 	People    *projects.Service
 	Workloads Workloads
+	// Environments are those of all projects; nil where this gateway has none, whose routes then say so.
+	Environments Environments
+	// Provenance reads from a notebook of a project what it says of the environment that it ran in.
+	Provenance func(ctx context.Context, project, notebook string) (Provenance, error)
 	// Discard removes what a deleted project leaves besides its records; nil means nothing.
 	Discard func(ctx context.Context, project string) error
 	Version string
@@ -43,6 +48,9 @@ type Config struct {
 type API struct {
 	people  *projects.Service
 	runs    Workloads
+	envs    Environments
+	origin  func(ctx context.Context, project, notebook string) (Provenance, error)
+	listed  lists
 	discard func(ctx context.Context, project string) error
 	version versionView
 	log     *slog.Logger
@@ -55,14 +63,18 @@ type API struct {
 func New(c Config) *API {
 	ctx, stop := context.WithCancel(context.Background())
 	a := &API{
-		people: c.People, runs: c.Workloads, discard: c.Discard, version: versionView{c.Version, c.Commit}, log: c.Log,
-		feed: newFeed(), stop: stop,
+		people: c.People, runs: c.Workloads, envs: c.Environments, origin: c.Provenance, discard: c.Discard,
+		version: versionView{c.Version, c.Commit}, log: c.Log, feed: newFeed(), stop: stop,
 	}
 	if a.discard == nil {
 		a.discard = func(context.Context, string) error { return nil }
 	}
 	people, runs := a.people.Changes(ctx), a.runs.Subscribe(ctx)
-	a.work.Go(func() { a.feed.follow(ctx, people, runs) })
+	var built <-chan envs.Change
+	if a.envs != nil {
+		built = a.envs.Changes(ctx)
+	}
+	a.work.Go(func() { a.feed.follow(ctx, people, runs, built) })
 	return a
 }
 
@@ -117,6 +129,7 @@ func (a *API) Door() door.Door {
 	add(get, "/audit", projects.ResAudit, read, a.listAudit)
 	add(get, "/events", projects.ResEvents, read, a.events)
 
+	d.Routes = append(d.Routes, a.environmentRoutes()...)
 	d.Routes = append(d.Routes, door.Route{
 		Method: get, Path: "/openapi.json", Handle: a.openAPI, Public: "describes the API, says nothing about this site",
 	})

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -15,11 +14,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-const (
-	pingEvery   = 15 * time.Second
-	gatherFor   = 100 * time.Millisecond // changes that come close together go out together
-	writeWithin = 30 * time.Second
-)
+// gatherFor is how long changes that come close together wait to go out together.
+const gatherFor = 100 * time.Millisecond
 
 // errEnded ends a stream for a good reason.
 var errEnded = errors.New("stream ended")
@@ -28,7 +24,7 @@ var errEnded = errors.New("stream ended")
 type stream struct {
 	api     *API
 	c       echo.Context
-	rc      *http.ResponseController
+	out     *eventWriter
 	who     *door.Caller
 	project string // only this one's changes; empty means all that the caller may see
 	at      uint64 // number of the last change that was dealt with
@@ -38,7 +34,7 @@ type stream struct {
 
 // events streams what changes, as server-sent events, until the client goes, loses its rights, or the server stops.
 func (a *API) events(c echo.Context) error {
-	s := &stream{api: a, c: c, rc: http.NewResponseController(c.Response()), who: door.CallerOf(c), project: c.QueryParam("project"), sees: map[string]bool{}}
+	s := &stream{api: a, c: c, out: newEventWriter(c), who: door.CallerOf(c), project: c.QueryParam("project"), sees: map[string]bool{}}
 	if s.project != "" {
 		sees, err := s.maySee(s.project)
 		if err != nil {
@@ -51,7 +47,7 @@ func (a *API) events(c echo.Context) error {
 	var stop context.CancelFunc
 	s.over, stop = until(c, s.who)
 	defer stop()
-	defer func() { _ = s.rc.SetWriteDeadline(time.Time{}) }() // the connection may serve other requests
+	defer s.out.close()
 	if err := s.begin(); err != nil {
 		return err
 	}
@@ -64,22 +60,18 @@ func (a *API) events(c echo.Context) error {
 
 // begin sends the head, and either where the client is or that it has missed something.
 func (s *stream) begin() error {
-	h := s.c.Response().Header()
-	h.Set(echo.HeaderContentType, "text/event-stream")
-	h.Set(echo.HeaderCacheControl, "no-store")
-	h.Set("X-Accel-Buffering", "no") // a proxy in front must not collect them
-	s.c.Response().WriteHeader(http.StatusOK)
+	s.out.head()
 	s.at = s.api.feed.now()
 	last := s.c.Request().Header.Get("Last-Event-ID")
 	if last == "" {
-		return s.write(fmt.Sprintf("retry: 2000\nid: %d\n\n", s.at))
+		return s.out.write(fmt.Sprintf("retry: 2000\nid: %d\n\n", s.at))
 	}
 	number, err := strconv.ParseUint(last, 10, 64)
 	if _, _, ok := s.api.feed.since(number); err != nil || !ok {
-		return s.write("retry: 2000\n" + resync(s.at))
+		return s.out.write("retry: 2000\n" + resync(s.at))
 	}
 	s.at = number
-	return s.write("retry: 2000\n\n")
+	return s.out.write("retry: 2000\n\n")
 }
 
 func resync(at uint64) string { return fmt.Sprintf("event: resync\nid: %d\ndata: {}\n\n", at) }
@@ -90,7 +82,7 @@ func (s *stream) step() error {
 	changes, last, ok := s.api.feed.since(s.at)
 	s.at = last
 	if !ok {
-		if err := s.write(resync(last)); err != nil {
+		if err := s.out.write(resync(last)); err != nil {
 			return err
 		}
 	}
@@ -103,7 +95,7 @@ func (s *stream) step() error {
 	case <-rung:
 		return s.wait(gatherFor)
 	case <-ping.C:
-		return s.write(": ping\n\n")
+		return s.out.ping()
 	case <-s.over.Done():
 		return errEnded
 	}
@@ -116,18 +108,6 @@ func (s *stream) wait(d time.Duration) error {
 		return nil
 	case <-s.over.Done():
 		return errEnded
-	}
-}
-
-// until is the request's context, ended too when the caller's rights end or the server stops.
-func until(c echo.Context, who *door.Caller) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(c.Request().Context())
-	unwatch := context.AfterFunc(who.Valid, cancel)
-	undrain := context.AfterFunc(door.Draining(ctx), cancel)
-	return ctx, func() {
-		unwatch()
-		undrain()
-		cancel()
 	}
 }
 
@@ -147,7 +127,7 @@ func (s *stream) send(changes []change) error {
 	if len(text) == 0 {
 		return nil
 	}
-	return s.write(string(text))
+	return s.out.write(string(text))
 }
 
 func (c change) event() string {
@@ -164,7 +144,7 @@ func (s *stream) concerns(c change) (bool, error) {
 		return c.kind != projects.KindTokens || c.user == s.who.User, nil
 	}
 	before := s.sees[c.project]
-	if c.kind != kindWorkloads {
+	if c.kind != kindWorkloads && c.kind != kindEnvironments {
 		delete(s.sees, c.project)
 	}
 	now, err := s.maySee(c.project)
@@ -186,12 +166,4 @@ func (s *stream) maySee(project string) (bool, error) {
 	}
 	s.sees[project] = err == nil
 	return err == nil, nil
-}
-
-func (s *stream) write(text string) error {
-	_ = s.rc.SetWriteDeadline(time.Now().Add(writeWithin)) // where it cannot be set, the connection's own end must do
-	if _, err := s.c.Response().Write([]byte(text)); err != nil {
-		return err
-	}
-	return s.rc.Flush()
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hopyard/hopyard/envs"
 	"github.com/hopyard/hopyard/internal/watch"
 	"github.com/hopyard/hopyard/projects"
 	"github.com/hopyard/hopyard/workloads"
@@ -20,8 +21,11 @@ type change struct {
 	name    string // of the thing itself
 }
 
-// kindWorkloads completes the kinds of package projects.
-const kindWorkloads projects.Kind = "workloads"
+// Kinds that complete those of package projects: who is a member does not change with them.
+const (
+	kindWorkloads    projects.Kind = "workloads"
+	kindEnvironments projects.Kind = "environments"
+)
 
 // remembered is how many changes a client may be behind before it is told to look at everything.
 const remembered = 1024
@@ -39,7 +43,7 @@ type feed struct {
 func newFeed() *feed { return &feed{last: uint64(time.Now().UnixMicro())} }
 
 // follow puts what it hears into the feed, until ctx ends.
-func (f *feed) follow(ctx context.Context, people <-chan projects.Change, runs <-chan workloads.Change) {
+func (f *feed) follow(ctx context.Context, people <-chan projects.Change, runs <-chan workloads.Change, built <-chan envs.Change) {
 	for ctx.Err() == nil {
 		select {
 		case c, ok := <-people:
@@ -54,9 +58,23 @@ func (f *feed) follow(ctx context.Context, people <-chan projects.Change, runs <
 				continue
 			}
 			f.add(change{kind: kindWorkloads, project: c.Project, name: c.ID})
+		case c, ok := <-built:
+			if !ok {
+				built = nil
+				continue
+			}
+			f.add(changeOf(c))
 		case <-ctx.Done():
 		}
 	}
+}
+
+// changeOf is a change of an environment; one that may be any of all projects' makes everybody look at everything.
+func changeOf(c envs.Change) change {
+	if c.Project == "" {
+		return change{kind: projects.Resync}
+	}
+	return change{kind: kindEnvironments, project: c.Project, name: c.Environment}
 }
 
 func (f *feed) add(c change) {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/gateway/door"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/projects"
@@ -27,9 +28,11 @@ type errorView struct {
 		Message string       `json:"message"`
 		ID      string       `json:"id"`
 	} `json:"error"`
+	// Failure says why an environment could not be solved or built, where that is what went wrong.
+	Failure *driver.Failure `json:"failure,omitempty"`
 }
 
-// Error writes err as {"error": {"code", "message", "id"}}. Of faults people see the id only.
+// Error writes err as {"error": {"code", "message", "id"}}, beside it a failure of an environment. Of faults people see the id only.
 func Error(c echo.Context, err error, id string) error {
 	var v errorView
 	v.Error.Code, v.Error.ID = problem.Internal, id
@@ -39,6 +42,9 @@ func Error(c echo.Context, err error, id string) error {
 		v.Error.Code, v.Error.Message, status = p.Code, p.Message, door.StatusOf(p.Code)
 	} else if he, ok := errors.AsType[*echo.HTTPError](err); ok && he.Code < http.StatusInternalServerError {
 		v.Error.Code, v.Error.Message, status = problem.Invalid, http.StatusText(he.Code), he.Code
+	}
+	if f, ok := errors.AsType[*driver.Failure](err); ok {
+		v.Failure, v.Error.Code, v.Error.Message, status = f, verdictOf(f).code, f.Message, verdictOf(f).status
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	return c.JSON(status, v)
@@ -51,8 +57,11 @@ type listView[T any] struct {
 }
 
 // readJSON decodes the request's body, which names nothing that v does not know. An empty body is an empty object.
-func readJSON(c echo.Context, v any) error {
-	d := json.NewDecoder(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+func readJSON(c echo.Context, v any) error { return readLargeJSON(c, v, maxBody) }
+
+// readLargeJSON is readJSON for bodies of another size in bytes.
+func readLargeJSON(c echo.Context, v any, limit int64) error {
+	d := json.NewDecoder(http.MaxBytesReader(c.Response(), c.Request().Body, limit))
 	d.DisallowUnknownFields()
 	err := d.Decode(v)
 	if err == nil && d.More() {
@@ -63,27 +72,45 @@ func readJSON(c echo.Context, v any) error {
 	case err == nil, errors.Is(err, io.EOF):
 		return nil
 	case errors.As(err, &tooLarge):
-		return problem.New(problem.TooLarge, "the body is larger than %d MB", maxBody>>20)
+		return problem.New(problem.TooLarge, "the body is larger than %d MB", limit>>20)
 	default:
 		return problem.New(problem.Invalid, "the body is not what is asked for here: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 }
 
-// answer writes v with a tag of its content, or only says that the client has it already.
-func answer(c echo.Context, v any) error {
+// encoded is an answer's body and the tag of its content.
+type encoded struct {
+	body []byte
+	tag  string
+}
+
+func encode(v any) (encoded, error) {
 	var body bytes.Buffer
 	if err := json.NewEncoder(&body).Encode(v); err != nil {
-		return err
+		return encoded{}, err
 	}
 	sum := sha256.Sum256(body.Bytes())
-	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
+	return encoded{body: body.Bytes(), tag: `"` + hex.EncodeToString(sum[:12]) + `"`}, nil
+}
+
+// answer writes v with a tag of its content, or only says that the client has it already.
+func answer(c echo.Context, v any) error {
+	e, err := encode(v)
+	if err != nil {
+		return err
+	}
+	return e.answer(c)
+}
+
+// answer writes the body, or only says that the client has it already.
+func (e encoded) answer(c echo.Context) error {
 	h := c.Response().Header()
-	h.Set("ETag", tag)
+	h.Set("ETag", e.tag)
 	h.Set(echo.HeaderCacheControl, "private, no-cache")
-	if has(c.Request().Header.Get("If-None-Match"), tag) {
+	if has(c.Request().Header.Get("If-None-Match"), e.tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, body.Bytes())
+	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, e.body)
 }
 
 // has reports whether an If-None-Match header names tag.
