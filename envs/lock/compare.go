@@ -1,27 +1,84 @@
 package lock
 
-// Compare says what differs from old to new; old may be nil, for nothing.
+import (
+	"cmp"
+	"slices"
+)
+
+// Where an artifact comes from, in a Change.
+const (
+	fromConda = "conda"
+	fromPip   = "pip"
+)
+
+// Compare says what differs from old to new; old may be nil, for nothing. What a channel had before and an index has now is
+// one removed and one added.
 func Compare(old, new *Lock) Diff {
-	was, is := entries(old), entries(new)
+	was, is := artifacts(old), artifacts(new)
 	var d Diff
 	for key, n := range is {
 		o, had := was[key]
 		switch {
 		case !had:
-			d.Added = append(d.Added, Change{Name: n.name, From: key.from, New: n.version, NewBuild: n.build, Bytes: n.bytes})
+			d.Added = append(d.Added, Change{Name: key.name, From: key.from, New: n.version, NewBuild: n.build, Bytes: n.bytes})
 			d.Bytes += n.bytes
 		case o.sha256 == n.sha256:
 			d.Unchanged++
 		default:
-			d.Changed = append(d.Changed, changed(key.from, o, n))
+			d.Changed = append(d.Changed, changed(key, o, n))
 			d.Bytes += n.bytes
 		}
 	}
 	for key, o := range was {
 		if _, has := is[key]; !has {
-			d.Removed = append(d.Removed, Change{Name: o.name, From: key.from, Old: o.version, OldBuild: o.build})
+			d.Removed = append(d.Removed, Change{Name: key.name, From: key.from, Old: o.version, OldBuild: o.build})
 		}
 	}
-	d.sort()
+	sortChanges(d.Added, d.Removed, d.Changed)
 	return d
+}
+
+// artifactKey says what is the same thing in two locks.
+type artifactKey struct{ from, name string }
+
+// artifact is what packages and wheels have in common.
+type artifact struct {
+	version, build, sha256 string
+	bytes                  int64
+}
+
+func artifacts(l *Lock) map[artifactKey]artifact {
+	all := map[artifactKey]artifact{}
+	if l == nil {
+		return all
+	}
+	for _, p := range l.Packages {
+		all[artifactKey{fromConda, p.Name}] = artifact{p.Version, p.Build, p.SHA256, p.Size}
+	}
+	for _, w := range l.Wheels {
+		all[artifactKey{fromPip, w.Name}] = artifact{w.Version, "", w.SHA256, w.Size}
+	}
+	return all
+}
+
+func changed(key artifactKey, o, n artifact) Change {
+	direction := "build"
+	switch c := CompareVersions(o.version, n.version); {
+	case c < 0:
+		direction = "up"
+	case c > 0:
+		direction = "down"
+	}
+	return Change{
+		Name: key.name, From: key.from, Old: o.version, New: n.version, OldBuild: o.build, NewBuild: n.build,
+		Direction: direction, Bytes: n.bytes,
+	}
+}
+
+func sortChanges(lists ...[]Change) {
+	for _, list := range lists {
+		slices.SortFunc(list, func(a, b Change) int {
+			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.From, b.From))
+		})
+	}
 }
