@@ -35,7 +35,7 @@ func inspect(ctx context.Context, req InstallRequest, tell driver.Sink) error {
 	if err != nil {
 		return err
 	}
-	look := inspection{root: root, site: site, owners: map[string]owner{}}
+	look := inspection{root: root, site: site, owners: map[string]owner{}, tops: map[string]bool{}}
 	for _, w := range req.Wheels {
 		if ctx.Err() != nil {
 			return ended(ctx)
@@ -63,7 +63,8 @@ type inspection struct {
 	root   *os.Root
 	site   string // folder of modules, from the root
 	owners map[string]owner
-	shared []string // "a and b both bring x"
+	tops   map[string]bool // whether the first folder of a path was there, so that most files need no look of their own
+	shared []string        // "a and b both bring x"
 }
 
 type owner struct {
@@ -163,6 +164,9 @@ func (i *inspection) claim(w lock.Wheel, f *zip.File) error {
 		i.shared = append(i.shared, fmt.Sprintf("%s and %s both bring %s", other.name, w.Name, at))
 	}
 	i.owners[at] = owner{w.Name, f.CRC32}
+	if !i.topExists(at) {
+		return nil
+	}
 	info, err := i.root.Lstat(at)
 	if err != nil {
 		return nil // nothing there
@@ -171,6 +175,23 @@ func (i *inspection) claim(w lock.Wheel, f *zip.File) error {
 		return fmt.Errorf("it would replace %s, which another package brought", at)
 	}
 	return nil
+}
+
+// topExists reports whether there is anything at the first step of a path, below the folder of modules for what goes there.
+func (i *inspection) topExists(at string) bool {
+	base := ""
+	if rest, below := strings.CutPrefix(at, i.site+"/"); below {
+		base, at = i.site, rest
+	}
+	first, _, _ := strings.Cut(at, "/")
+	top := path.Join(base, first)
+	there, known := i.tops[top]
+	if !known {
+		_, err := i.root.Lstat(top)
+		there = err == nil
+		i.tops[top] = there
+	}
+	return there
 }
 
 func (i *inspection) sum(at string) uint32 {

@@ -48,11 +48,6 @@ func (t *Tool) Install(ctx context.Context, req InstallRequest, tell driver.Sink
 	if err := inspect(ctx, req, tell); err != nil {
 		return err
 	}
-	flat, err := gather(req)
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(flat)
 	count := newCounter(driver.Pip, req.Wheels, tell)
 	count.event.TotalBytes = 0 // uv says nothing of bytes
 	watching, stop := context.WithCancel(ctx)
@@ -61,7 +56,7 @@ func (t *Tool) Install(ctx context.Context, req InstallRequest, tell driver.Sink
 		defer close(watched)
 		watchInstalled(watching, req, count)
 	}()
-	got, err := t.run(ctx, installation(req, flat))
+	got, err := t.run(ctx, installation(req))
 	stop()
 	<-watched
 	if err != nil {
@@ -74,35 +69,21 @@ func (t *Tool) Install(ctx context.Context, req InstallRequest, tell driver.Sink
 	return nil
 }
 
-// gather puts hard links to all wheels into one folder, because uv reads each folder that it shall look in.
-func gather(req InstallRequest) (string, error) {
-	flat, err := os.MkdirTemp(req.Dir, ".install-")
-	if err != nil {
-		return "", noRoom("make room for wheels", err)
-	}
-	var lines strings.Builder
-	for _, w := range req.Wheels {
-		if err := os.Link(placeOf(req.Dir, w), filepath.Join(flat, w.Filename)); err != nil {
-			_ = os.RemoveAll(flat)
-			return "", noRoom("gather wheels", err)
-		}
-		fmt.Fprintf(&lines, "%s==%s --hash=sha256:%s\n", w.Name, w.Version, w.SHA256)
-	}
-	if err := os.WriteFile(filepath.Join(flat, requirementsName), []byte(lines.String()), 0o600); err != nil {
-		_ = os.RemoveAll(flat)
-		return "", noRoom("write requirements", err)
-	}
-	return flat, nil
-}
-
-const requirementsName = "requirements.txt"
-
-func installation(req InstallRequest, flat string) invocation {
-	return invocation{cache: req.UVCache, args: []string{
-		"pip", "install", "--no-config", "--python", req.Python, "--requirement", filepath.Join(flat, requirementsName),
-		"--require-hashes", "--no-deps", "--only-binary", ":all:", "--offline", "--no-index", "--find-links", flat,
+// installation names every wheel's own folder to uv. One folder with links to all of them would be read faster, but uv knows
+// what it unpacked before by the folder that it came from, so that a folder must stay the same for all environments.
+func installation(req InstallRequest) invocation {
+	in := invocation{cache: req.UVCache, args: []string{
+		"pip", "install", "--no-config", "--python", req.Python, "--requirement", "-",
+		"--require-hashes", "--no-deps", "--only-binary", ":all:", "--offline", "--no-index",
 		"--link-mode", "hardlink", "--break-system-packages",
 	}}
+	var lines strings.Builder
+	for _, w := range req.Wheels {
+		in.args = append(in.args, "--find-links", filepath.Join(req.Dir, w.SHA256))
+		fmt.Fprintf(&lines, "%s==%s --hash=sha256:%s\n", w.Name, w.Version, w.SHA256)
+	}
+	in.stdin = lines.String()
+	return in
 }
 
 // watchInstalled counts the wheels that are in the environment until its context ends. uv itself says nothing before the end.

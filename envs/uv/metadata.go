@@ -90,9 +90,26 @@ func (t *Tool) readMetadata(ctx context.Context, w lock.Wheel, known credentials
 	if t.Offline {
 		return nil, errNoMetadata
 	}
-	u.Path += ".metadata"
-	u.RawPath = ""
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if text, err := besideWheel(ctx, *u, known); err == nil {
+		return text, nil
+	}
+	remote := &remoteFile{ctx: ctx, address: w.URL, known: known}
+	size, err := remote.open(w.Size)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := zip.NewReader(remote, size)
+	if err != nil {
+		return nil, err
+	}
+	return metadataIn(archive)
+}
+
+// besideWheel reads the file that an index may have beside a wheel (PEP 658).
+func besideWheel(ctx context.Context, wheel url.URL, known credentials) ([]byte, error) {
+	wheel.Path += ".metadata"
+	wheel.RawPath = ""
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, wheel.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -102,11 +119,8 @@ func (t *Tool) readMetadata(ctx context.Context, w lock.Wheel, known credentials
 		return nil, err
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, errNoMetadata
-	}
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxMetadata+1))
-	if err == nil && (len(text) > maxMetadata || !strings.HasPrefix(string(text), "Metadata-Version:")) {
+	if err == nil && (res.StatusCode != http.StatusOK || len(text) > maxMetadata || !strings.HasPrefix(string(text), "Metadata-Version:")) {
 		return nil, errNoMetadata
 	}
 	return text, err
@@ -119,6 +133,10 @@ func metadataOf(file string) ([]byte, error) {
 		return nil, err
 	}
 	defer archive.Close()
+	return metadataIn(&archive.Reader)
+}
+
+func metadataIn(archive *zip.Reader) ([]byte, error) {
 	for _, f := range archive.File {
 		if dir, name := path.Split(f.Name); name == "METADATA" && strings.HasSuffix(dir, ".dist-info/") && strings.Count(dir, "/") == 1 {
 			r, err := f.Open()
