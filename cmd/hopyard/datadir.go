@@ -20,6 +20,7 @@ import (
 //	envs/                 kernel environments
 //	ui/                   the unpacked Lab and Notebook pages
 //	lock                  held by the gateway that serves
+//	address               where it listens, for the commands that talk with it
 type dataDir string
 
 // openDataDir makes the folder where it is missing. Only its owner may look into it: it holds everybody's files.

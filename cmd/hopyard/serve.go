@@ -86,6 +86,11 @@ func (h *house) run(ctx context.Context, c Config, listener net.Listener, out io
 		}
 		defer operators.Close()
 	}
+	forget, err := h.dir.noteAddress(listener.Addr())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer forget()
 	failed := make(chan error, 1)
 	work.Go(func() { failed <- h.server.Serve(listener) })
 	h.log.InfoContext(ctx, "listening", "address", listener.Addr(), "data", h.dir, "version", version)
