@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,13 +29,12 @@ func Decode(text []byte) (*Lock, error) {
 		return nil, fmt.Errorf("read lock: %w", err)
 	}
 	if decoder.More() {
-		return nil, fmt.Errorf("read lock: something follows it")
+		return nil, errors.New("read lock: something follows it")
 	}
-	canonical := l.canonical()
-	if err := canonical.Check(); err != nil {
-		return nil, err
+	if err := l.Check(); err != nil {
+		return nil, fmt.Errorf("this lock cannot be used: %w", err)
 	}
-	return canonical, nil
+	return l.canonical(), nil
 }
 
 // canonical is a copy with everything in its one order and form.
@@ -42,11 +42,15 @@ func (l *Lock) canonical() *Lock {
 	c := *l
 	c.Version = FormatVersion
 	c.Created = c.Created.UTC().Truncate(time.Second)
+	c.Virtual = slices.Sorted(slices.Values(l.Virtual))
 	c.Packages = slices.SortedFunc(slices.Values(l.Packages), func(a, b Package) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.URL, b.URL))
 	})
 	c.Wheels = slices.SortedFunc(slices.Values(l.Wheels), func(a, b Wheel) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.URL, b.URL))
 	})
+	for i, w := range c.Wheels {
+		c.Wheels[i].Requires = slices.Sorted(slices.Values(w.Requires))
+	}
 	return &c
 }
