@@ -258,7 +258,7 @@ func falsehood(name, op, value string, goal target) bool {
 	case known && op == "!=":
 		return actual == value
 	case name == "python_version":
-		order := CompareVersions("3."+strconv.Itoa(goal.minor), value)
+		order := lock.CompareVersions("3."+strconv.Itoa(goal.minor), value)
 		return map[string]bool{"<": order >= 0, "<=": order > 0, ">": order <= 0, ">=": order < 0, "==": order != 0, "!=": order == 0}[op]
 	}
 	return false

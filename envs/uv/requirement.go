@@ -11,14 +11,21 @@ import (
 // folder would have to be built or could not be checked, and a line beginning with - is an option of uv's.
 var requirement = regexp.MustCompile(`^\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[A-Za-z0-9._,\s-]*\])?\s*(\(?[^;@#\x00-\x1f]*\)?)\s*(;[^#\x00-\x1f]*)?(\s#.*)?$`)
 
-// checkRequirements refuses what is not a requirement by name.
+// CheckRequirement refuses, with a *driver.Failure, what is not a requirement by name.
+func CheckRequirement(line string) error {
+	if !strings.ContainsAny(line, "\r\n\x00") && requirement.MatchString(line) {
+		return nil
+	}
+	return &driver.Failure{
+		Cause:   driver.SpecInvalid,
+		Message: "“" + clip(userinfo.ReplaceAllString(line, "$1")) + "” is not a requirement by name, like “pandas>=2”; addresses, folders and options are not taken",
+	}
+}
+
 func checkRequirements(lines []string) error {
 	for _, line := range lines {
-		if strings.ContainsAny(line, "\r\n\x00") || !requirement.MatchString(line) {
-			return &driver.Failure{
-				Cause: driver.SpecInvalid, Package: nameOf(line),
-				Message: "“" + clip(userinfo.ReplaceAllString(line, "$1")) + "” is not a requirement by name, like “pandas>=2”; addresses, folders and options are not taken",
-			}
+		if err := CheckRequirement(line); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -178,22 +178,22 @@ func absolute(base *url.URL, ref string) string {
 	return u.String()
 }
 
+// preview is what a version has that is not yet released: an alpha, a candidate, a state of development (PEP 440).
+var preview = regexp.MustCompile(`(?i)[0-9][-_.]?(?:a|b|c|rc|alpha|beta|pre|preview|dev)[-_.]?[0-9]*(?:[-_.+]|$)`)
+
 // versionsOf are the versions that have a wheel which was not withdrawn: those released first, the newest first.
 func versionsOf(files []indexFile) []string {
 	var versions []string
 	for _, f := range files {
-		if w, err := parseWheelName(f.filename); err == nil && !f.yanked && ValidVersion(w.version) {
+		if w, err := parseWheelName(f.filename); err == nil && !f.yanked && validVersion.MatchString(w.version) {
 			versions = append(versions, w.version)
 		}
 	}
 	slices.SortFunc(versions, func(a, b string) int {
-		if pa, pb := PreRelease(a), PreRelease(b); pa != pb {
-			if pa {
-				return 1
-			}
-			return -1
+		if preview.MatchString(a) != preview.MatchString(b) {
+			return map[bool]int{true: 1, false: -1}[preview.MatchString(a)]
 		}
-		return CompareVersions(b, a)
+		return lock.CompareVersions(b, a)
 	})
 	versions = slices.Compact(versions)
 	return versions[:min(len(versions), maxVersions)]
