@@ -3,6 +3,9 @@ import { useLive } from "./api/live";
 import { Keys } from "./frame/Keys";
 import { Sidebar } from "./frame/Sidebar";
 import { StreamLost } from "./frame/StreamLost";
+import { BuildPage } from "./pages/environment/BuildPage";
+import { EnvironmentPage } from "./pages/environment/EnvironmentPage";
+import { Environments } from "./pages/environment/Environments";
 import { Members } from "./pages/Members";
 import { Missing } from "./pages/Missing";
 import { ProjectHome } from "./pages/ProjectHome";
@@ -11,7 +14,8 @@ import { Running } from "./pages/Running";
 import { Tokens } from "./pages/Tokens";
 import { Users } from "./pages/Users";
 import { announce, Notices } from "./parts/notices";
-import { routeOf, usePath, type Route } from "./router";
+import { routeOf, to, usePath, type Route } from "./router";
+import { partNames } from "./text/environment";
 
 export function App() {
   const path = usePath();
@@ -34,13 +38,18 @@ export function App() {
     <div className="frame">
       <Sidebar route={route} />
       <main className="content" ref={content} tabIndex={-1}>
-        <PageOf key={path} route={route} />
+        <PageOf key={keyOf(route, path)} route={route} />
       </main>
       <StreamLost state={stream.state} onRetry={stream.retry} />
       <Notices />
       <Keys route={route} />
     </div>
   );
+}
+
+/** The parts of one environment are one page: what is half done in one is there when its reader comes back from another. */
+function keyOf(route: Route, path: string): string {
+  return route.page === "environment" ? to.environment(route.project, route.environment) : path;
 }
 
 function PageOf({ route }: { route: Route }) {
@@ -57,6 +66,12 @@ function PageOf({ route }: { route: Route }) {
       return <Members project={route.project} />;
     case "tokens":
       return <Tokens project={route.project} />;
+    case "environments":
+      return <Environments project={route.project} />;
+    case "environment":
+      return <EnvironmentPage project={route.project} name={route.environment} part={route.part} />;
+    case "build":
+      return <BuildPage project={route.project} name={route.environment} build={route.build} />;
     case "missing":
       return <Missing />;
   }
@@ -76,6 +91,12 @@ function titleOf(route: Route): string {
       return `Members of ${route.project}`;
     case "tokens":
       return `Tokens for ${route.project}`;
+    case "environments":
+      return `Environments of ${route.project}`;
+    case "environment":
+      return `${partNames[route.part]} of ${route.environment}`;
+    case "build":
+      return `Build ${route.build} of ${route.environment}`;
     case "missing":
       return "No such page";
   }

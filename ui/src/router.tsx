@@ -5,8 +5,14 @@ import { useSyncExternalStore, type AnchorHTMLAttributes, type MouseEvent } from
 export type Route =
   | { page: "projects" }
   | { page: "users" }
-  | { page: "home" | "running" | "members" | "tokens"; project: string }
+  | { page: "home" | "running" | "members" | "tokens" | "environments"; project: string }
+  | { page: "environment"; project: string; environment: string; part: Part }
+  | { page: "build"; project: string; environment: string; build: number }
   | { page: "missing" };
+
+/** The parts of an environment's page. */
+export const parts = ["packages", "spec", "builds", "use", "settings"] as const;
+export type Part = (typeof parts)[number];
 
 export const to = {
   projects: "/",
@@ -15,27 +21,40 @@ export const to = {
   running: (project: string) => `${to.project(project)}/running`,
   members: (project: string) => `${to.project(project)}/members`,
   tokens: (project: string) => `${to.project(project)}/tokens`,
+  environments: (project: string) => `${to.project(project)}/environments`,
+  environment: (project: string, name: string, part: Part = "packages") => `${to.environments(project)}/${encodeURIComponent(name)}${part === "packages" ? "" : `/${part}`}`,
+  build: (project: string, name: string, build: number) => `${to.environment(project, name, "builds")}/${build}`,
   lab: (project: string) => `/p/${encodeURIComponent(project)}/jupyter/lab`,
   notebook: (project: string) => `/p/${encodeURIComponent(project)}/jupyter/tree`,
 };
 
 /** What a path shows. */
 export function routeOf(path: string): Route {
-  const parts = path.split("/").filter(Boolean).map(decoded);
-  const [first, project, page = "home"] = parts;
+  const names = path.split("/").filter(Boolean).map(decoded);
+  const [first, project, page = "home"] = names;
   if (first === undefined) return { page: "projects" };
-  if (first === "users" && parts.length === 1) return { page: "users" };
-  if (first !== "projects" || parts.length > 3) return { page: "missing" };
+  if (first === "users" && names.length === 1) return { page: "users" };
+  if (first !== "projects") return { page: "missing" };
   if (!project) return { page: "projects" };
+  if (page === "environments" && names.length > 3) return environmentRoute(project, names.slice(3));
+  if (names.length > 3) return { page: "missing" };
   switch (page) {
     case "home":
     case "running":
     case "members":
     case "tokens":
+    case "environments":
       return { page, project };
     default:
       return { page: "missing" };
   }
+}
+
+function environmentRoute(project: string, [environment = "", part = "packages", build, ...more]: string[]): Route {
+  const known = parts.find((p) => p === part);
+  if (!known || more.length > 0) return { page: "missing" };
+  if (build === undefined) return { page: "environment", project, environment, part: known };
+  return part === "builds" && /^[1-9]\d{0,8}$/.test(build) ? { page: "build", project, environment, build: Number(build) } : { page: "missing" };
 }
 
 function decoded(part: string): string {

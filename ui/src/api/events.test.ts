@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { EventParser, EventStream, retryDelay, type StreamState } from "./events";
+import { EventParser, EventStream, hearChanges, retryDelay, type StreamState } from "./events";
 import type { Change } from "./types";
 
 describe("EventParser", () => {
@@ -69,11 +69,11 @@ describe("EventStream", () => {
     gateway = new Gateway();
     heard = [];
     stream = new EventStream(
-      {
+      hearChanges({
         change: (change: Change) => heard.push(`change ${change.kind}`),
         resync: () => heard.push("resync"),
         state: (state: StreamState) => heard.push(state.kind),
-      },
+      }),
       "/events",
       { fetch: gateway.fetch, now: () => Date.now(), random: () => 1, unauthenticated: () => heard.push("log in") },
     );

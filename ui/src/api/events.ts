@@ -1,5 +1,5 @@
-// The one event stream of the page: what has changed, as it changes. A stream that breaks, or goes silent, is opened again with
-// the last id that was seen, so that the gateway can tell whether something was missed.
+// Event streams: what happens, as it happens. A stream that breaks, or goes silent, is opened again with the last id that was
+// seen, so that the gateway can go on from there, or tell that something was missed.
 //
 // EventSource is not used because it hides the gateway's pings, and with them a connection that died without a word.
 
@@ -13,10 +13,29 @@ export type StreamState =
   | { kind: "paused" };
 
 export interface StreamListener {
+  sent(event: SentEvent): void;
+  /** The stream is open, for the first time or again. */
+  opened(): void;
+  state(state: StreamState): void;
+}
+
+export interface ChangeListener {
   change(change: Change): void;
   /** Something may have been missed: everything that is shown must be read again. */
   resync(): void;
   state(state: StreamState): void;
+}
+
+/** Hears the stream of changes. What changed before it opened may have been missed, at the first opening too: lists were read before it. */
+export function hearChanges(listener: ChangeListener): StreamListener {
+  return {
+    opened: () => listener.resync(),
+    state: (state) => listener.state(state),
+    sent({ event, data }) {
+      if (event === "resync") listener.resync();
+      if (event === "change") listener.change(JSON.parse(data) as Change);
+    },
+  };
 }
 
 /** What the stream needs of the world; tests bring their own. */
@@ -87,7 +106,7 @@ export class EventStream {
 
   constructor(
     private readonly listener: StreamListener,
-    private readonly path = "/api/v1/events",
+    private readonly path: string,
     private readonly world: StreamWorld = browser,
   ) {}
 
@@ -152,17 +171,15 @@ export class EventStream {
     }
   }
 
-  /** What changed before this moment may have been missed, at the first opening too: lists were read before it. */
   private live(): void {
     this.openedAt = this.world.now();
     this.listener.state({ kind: "live" });
-    this.listener.resync();
+    this.listener.opened();
   }
 
   private take(event: SentEvent): void {
     if (event.id) this.lastId = event.id;
-    if (event.event === "resync") this.listener.resync();
-    if (event.event === "change") this.listener.change(JSON.parse(event.data) as Change);
+    if (event.event) this.listener.sent(event);
   }
 }
 

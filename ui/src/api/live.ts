@@ -1,7 +1,8 @@
 // Ties the event stream to what the pages know.
 
 import { useCallback, useEffect, useRef, useState } from "react";
-import { EventStream, type StreamState } from "./events";
+import { address } from "./client";
+import { EventStream, hearChanges, type StreamState } from "./events";
 import { applyChange, invalidateAll } from "./store";
 
 const hiddenFor = 60_000;
@@ -18,7 +19,7 @@ export function useLive(): Live {
   const stream = useRef<EventStream>(null);
 
   useEffect(() => {
-    const opened = new EventStream({ change: applyChange, resync: invalidateAll, state: setState });
+    const opened = new EventStream(hearChanges({ change: applyChange, resync: invalidateAll, state: setState }), address("/events"));
     stream.current = opened;
     opened.start();
     const forget = pauseWhileHidden(opened);
@@ -32,7 +33,7 @@ export function useLive(): Live {
 }
 
 /** A tab that nobody sees gives its connection back: browsers allow six per gateway. */
-function pauseWhileHidden(stream: EventStream): () => void {
+export function pauseWhileHidden(stream: EventStream): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   function look() {
     clearTimeout(timer);

@@ -109,13 +109,16 @@ function entry(path: string, reader: Reader): Entry {
   return found;
 }
 
-function useEntry<T>(path: string, reader: Reader): Known<T> {
-  const e = entry(path, reader);
+function useEntry<T>(path: string | undefined, reader: Reader): Known<T> {
+  const e = path === undefined ? nowhere : entry(path, reader);
   return useSyncExternalStore(
     subscriber(e),
     () => e.known as Known<T>,
   );
 }
+
+/** What is known where there is nothing to ask yet: its reader waits for ever. */
+const nowhere = new Entry("", () => new Promise(() => {}));
 
 const subscribers = new WeakMap<Entry, (changed: () => void) => () => void>();
 
@@ -126,19 +129,19 @@ function subscriber(e: Entry): (changed: () => void) => () => void {
   return found;
 }
 
-/** What is at an address of one thing. */
-export function useThing<T>(path: string): Known<T> {
+/** What is at an address of one thing; nothing while the address is not known. */
+export function useThing<T>(path: string | undefined): Known<T> {
   return useEntry<T>(path, read);
 }
 
 /** All items of a list, every page of it. */
-export function useList<T>(path: string): Known<T[]> {
+export function useList<T>(path: string | undefined): Known<T[]> {
   return useEntry<T[]>(path, readList);
 }
 
-/** Reads the address again if it is shown, and when it is next shown if not. */
+/** Reads the address again if it is shown, and when it is next shown if not; one that ends in "/" stands for all below it. */
 export function invalidate(...paths: string[]): void {
-  for (const path of paths) entries.get(path)?.invalidate();
+  for (const path of paths) for (const e of entriesAt(path)) e.invalidate();
 }
 
 export function invalidateAll(): void {
@@ -147,11 +150,17 @@ export function invalidateAll(): void {
 
 /** Reads again what an event says has changed. */
 export function applyChange(change: Change): void {
-  for (const path of touchedBy(change)) entries.get(path)?.changed();
+  for (const path of touchedBy(change)) for (const e of entriesAt(path)) e.changed();
 }
 
-/** The addresses whose answers a change alters. */
-export function touchedBy({ kind, project }: Change): string[] {
+function entriesAt(path: string): Entry[] {
+  if (path.endsWith("/")) return [...entries].filter(([other]) => other.startsWith(path)).map(([, e]) => e);
+  const e = entries.get(path);
+  return e ? [e] : [];
+}
+
+/** The addresses whose answers a change alters; one that ends in "/" stands for all below it. */
+export function touchedBy({ kind, project, id }: Change): string[] {
   const projectPaths = project ? [paths.project(project), paths.audit(project)] : [];
   switch (kind) {
     case "workloads":
@@ -164,9 +173,16 @@ export function touchedBy({ kind, project }: Change): string[] {
       return [paths.me, paths.users, ...(project ? [paths.members(project)] : [])];
     case "tokens":
       return [paths.tokens];
+    case "environments":
+      return project ? [...projectPaths, paths.environments(project), paths.environmentsUsage(project), ...environmentPaths(project, id)] : [];
     default:
       return []; // a newer gateway may speak of kinds that this page does not know
   }
+}
+
+function environmentPaths(project: string, name: string | undefined): string[] {
+  if (!name) return [`${paths.environments(project)}/`];
+  return [paths.environment(project, name), `${paths.environment(project, name)}/`];
 }
 
 export function asApiError(error: unknown): ApiError {

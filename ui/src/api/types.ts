@@ -54,8 +54,15 @@ export interface Workload {
   memory_bytes: number;
   cpu_seconds: number;
   connections: number;
-  environment?: string;
+  environment?: RunsOn;
   isolation: string;
+}
+
+/** The build of an environment that a program runs on. */
+export interface RunsOn {
+  name: string;
+  build: number;
+  id: string;
 }
 
 export interface Token {
@@ -101,7 +108,7 @@ export interface Page<T> {
 
 /** What an event says has changed; the lists are the truth. */
 export interface Change {
-  kind: "workloads" | "members" | "projects" | "users" | "tokens";
+  kind: "workloads" | "members" | "projects" | "users" | "tokens" | "environments";
   project?: string;
   id?: string;
 }

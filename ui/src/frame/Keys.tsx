@@ -20,6 +20,7 @@ function goalsOf(route: Route, admin: boolean): Goal[] {
     ...goals,
     { key: "h", name: `Home of ${project}`, path: to.project(project) },
     { key: "r", name: "Running", path: to.running(project) },
+    { key: "e", name: "Environment", path: to.environments(project) },
     { key: "m", name: "Members", path: to.members(project) },
     { key: "t", name: "Tokens", path: to.tokens(project) },
   ];

@@ -2,7 +2,7 @@ import { useState, type ComponentType } from "react";
 import { paths } from "../api/client";
 import { useThing } from "../api/store";
 import type { Me, Project } from "../api/types";
-import { HomeIcon, LogOutIcon, Mark, MembersIcon, OutwardIcon, PersonIcon, ProjectsIcon, RunningIcon, TokensIcon } from "../parts/icons";
+import { EnvironmentIcon, HomeIcon, LogOutIcon, Mark, MembersIcon, OutwardIcon, PersonIcon, ProjectsIcon, RunningIcon, TokensIcon } from "../parts/icons";
 import { Link, to, type Route } from "../router";
 import { Account } from "./Account";
 
@@ -53,6 +53,7 @@ function ProjectNav({ project, page }: { project: string; page: Route["page"] })
         <div className="nav-title">{project}</div>
         <Page href={to.project(project)} icon={HomeIcon} name="Home" here={page === "home"} />
         <Page href={to.running(project)} icon={RunningIcon} name="Running" here={page === "running"} count={known?.running ?? 0} />
+        <Page href={to.environments(project)} icon={EnvironmentIcon} name="Environment" here={page === "environments" || page === "environment" || page === "build"} />
         <Page href={to.members(project)} icon={MembersIcon} name="Members" here={page === "members"} />
         <Page href={to.tokens(project)} icon={TokensIcon} name="Tokens" here={page === "tokens"} />
       </nav>

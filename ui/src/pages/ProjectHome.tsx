@@ -1,8 +1,10 @@
 import { paths } from "../api/client";
 import { useList, useThing } from "../api/store";
+import type { Environment } from "../api/environments";
 import type { Me, Member, Project, Workload } from "../api/types";
 import { PageHead } from "../frame/PageHead";
 import { ErrorNote } from "../parts/ErrorNote";
+import { RunsOnLabel } from "../parts/RunsOnLabel";
 import { SkeletonRows } from "../parts/Skeleton";
 import { StateLabel } from "../parts/StateLabel";
 import { Time } from "../parts/Time";
@@ -10,6 +12,7 @@ import { Link, to } from "../router";
 import { roleName } from "../text/role";
 import { Activity } from "./Activity";
 import { Doors } from "./Doors";
+import { EnvironmentInUse } from "./EnvironmentInUse";
 import { ProjectSettings } from "./ProjectSettings";
 
 /** The project's front page: its doors, what runs now, and who is in it. */
@@ -24,7 +27,10 @@ export function ProjectHome({ project: name }: { project: string }) {
         {project?.description}
       </PageHead>
       <ErrorNote error={error} />
-      <Doors project={name} />
+      <div className="doors-block">
+        <Doors project={name} />
+        <EnvironmentInUse project={name} />
+      </div>
       <div className="columns">
         <RunningNow project={name} />
         <People project={name} />
@@ -50,6 +56,7 @@ const most = 5;
 
 function RunningNow({ project }: { project: string }) {
   const { data, error } = useList<Workload>(paths.workloads(project));
+  const environments = useList<Environment>(paths.environments(project)).data;
   const live = data?.filter((w) => w.state !== "ended");
   return (
     <section className="section" aria-labelledby="running-now">
@@ -67,6 +74,12 @@ function RunningNow({ project }: { project: string }) {
               <div className="list-name">{workload.name}</div>
               <div className="small soft">
                 {workload.owner} · <Time at={workload.last_activity} />
+                {workload.environment && workload.kind !== "build" && (
+                  <>
+                    {" · "}
+                    <RunsOnLabel project={project} on={workload.environment} environments={environments} />
+                  </>
+                )}
               </div>
             </div>
             <StateLabel workload={workload} />

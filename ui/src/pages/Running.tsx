@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { paths } from "../api/client";
 import { useList, useThing } from "../api/store";
+import type { Environment } from "../api/environments";
 import type { Me, Project, Workload } from "../api/types";
 import { PageHead } from "../frame/PageHead";
 import { Empty } from "../parts/Empty";
@@ -16,6 +17,7 @@ import { WorkloadTable } from "./WorkloadTable";
 export function Running({ project }: { project: string }) {
   const { data: workloads, error } = useList<Workload>(paths.workloads(project));
   const role = useThing<Project>(paths.project(project)).data?.role;
+  const environments = useList<Environment>(paths.environments(project)).data;
   const me = useThing<Me>(paths.me).data;
   const [search, setSearch] = useState("");
   const [stopping, setStopping] = useState<Workload>();
@@ -34,7 +36,7 @@ export function Running({ project }: { project: string }) {
       {workloads?.length === 0 ? (
         <Empty title="Nothing runs">Open a notebook or a terminal in JupyterLab and it shows up here at once.</Empty>
       ) : (
-        !(error && !workloads) && <WorkloadTable workloads={workloads} search={search} mayStop={mayStop} onStop={setStopping} />
+        !(error && !workloads) && <WorkloadTable workloads={workloads} environments={environments} search={search} mayStop={mayStop} onStop={setStopping} />
       )}
       {stopping && <StopWorkload workload={stopping} onClose={() => setStopping(undefined)} />}
     </div>

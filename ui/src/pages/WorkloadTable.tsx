@@ -1,7 +1,9 @@
 import { memo, useDeferredValue, useMemo, useState } from "react";
+import type { Environment } from "../api/environments";
 import type { Workload } from "../api/types";
 import { Button } from "../parts/Button";
 import { Empty } from "../parts/Empty";
+import { RunsOnLabel } from "../parts/RunsOnLabel";
 import { SortIcon } from "../parts/icons";
 import { StateLabel } from "../parts/StateLabel";
 import { Time } from "../parts/Time";
@@ -13,6 +15,8 @@ import { columns, found, sorted, type Column, type Order } from "./workloadOrder
 interface Props {
   /** Undefined while they are being read. */
   workloads: Workload[] | undefined;
+  /** Those of the project, to tell who should restart; undefined while they are not known. */
+  environments: Environment[] | undefined;
   search: string;
   mayStop: (workload: Workload) => boolean;
   onStop: (workload: Workload) => void;
@@ -21,7 +25,7 @@ interface Props {
 const step = 200; // rows drawn at once: ten thousand stay smooth
 
 /** The workloads as a table that sorts. On a narrow screen every row becomes a block. */
-export function WorkloadTable({ workloads, search, mayStop, onStop }: Props) {
+export function WorkloadTable({ workloads, environments, search, mayStop, onStop }: Props) {
   const [order, setOrder] = useState<Order>({ column: "name", down: false });
   const [drawn, setDrawn] = useState(step);
   const wanted = useDeferredValue(search); // typing does not wait for a long list
@@ -42,7 +46,7 @@ export function WorkloadTable({ workloads, search, mayStop, onStop }: Props) {
           </tr>
         </thead>
         <tbody>
-          {rows ? rows.slice(0, drawn).map((w) => <Row key={w.id} workload={w} stoppable={mayStop(w)} onStop={onStop} />) : <Bones />}
+          {rows ? rows.slice(0, drawn).map((w) => <Row key={w.id} workload={w} environments={environments} stoppable={mayStop(w)} onStop={onStop} />) : <Bones />}
         </tbody>
       </table>
       {rows && rows.length > drawn && (
@@ -72,11 +76,12 @@ function Head({ column, order, onSort }: HeadProps) {
 
 interface RowProps {
   workload: Workload;
+  environments: Environment[] | undefined;
   stoppable: boolean;
   onStop: (workload: Workload) => void;
 }
 
-const Row = memo(function Row({ workload, stoppable, onStop }: RowProps) {
+const Row = memo(function Row({ workload, environments, stoppable, onStop }: RowProps) {
   const { tone } = stateWords(workload);
   return (
     <tr className={workload.state === "ended" ? "over" : undefined}>
@@ -85,6 +90,11 @@ const Row = memo(function Row({ workload, stoppable, onStop }: RowProps) {
         <div className="small soft">
           {kindWord(workload.kind)} · started <Time at={workload.started} /> · <span title={factsOf(workload)}>{isolationWords(workload.isolation)}</span>
         </div>
+        {workload.environment && workload.kind !== "build" && (
+          <div className="small soft">
+            <RunsOnLabel project={workload.project} on={workload.environment} environments={environments} />
+          </div>
+        )}
       </td>
       <td className="cell-who">
         {workload.owner}
@@ -110,10 +120,8 @@ const Row = memo(function Row({ workload, stoppable, onStop }: RowProps) {
 });
 
 /** What is worth knowing of a workload, but seldom. */
-function factsOf({ isolation, environment, cpu_seconds }: Workload): string {
-  const facts = [`Isolation: ${isolation}`, `Processor time: ${Math.round(cpu_seconds)} s`];
-  if (environment) facts.push(`Environment: ${environment}`);
-  return facts.join("\n");
+function factsOf({ isolation, cpu_seconds }: Workload): string {
+  return `Isolation: ${isolation}\nProcessor time: ${Math.round(cpu_seconds)} s`;
 }
 
 function Bones() {

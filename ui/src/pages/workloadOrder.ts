@@ -1,6 +1,7 @@
 // Sorting and filtering of workloads.
 
 import type { Workload } from "../api/types";
+import { runsOnWords } from "../text/environment";
 import { kindWord, stateWords } from "../text/state";
 
 export interface Column {
@@ -30,7 +31,7 @@ export function found(workloads: Workload[], search: string): Workload[] {
   const wanted = search.toLowerCase().split(/\s+/).filter(Boolean);
   if (wanted.length === 0) return workloads;
   return workloads.filter((w) => {
-    const text = `${w.name} ${w.owner} ${kindWord(w.kind)} ${stateWords(w).word} ${w.reason ?? ""}`.toLowerCase();
+    const text = `${w.name} ${w.owner} ${kindWord(w.kind)} ${stateWords(w).word} ${w.reason ?? ""} ${w.environment ? runsOnWords(w.environment) : ""}`.toLowerCase();
     return wanted.every((word) => text.includes(word));
   });
 }

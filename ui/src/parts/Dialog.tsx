@@ -4,6 +4,8 @@ import { CloseIcon } from "./icons";
 interface Props {
   title: string;
   onClose: () => void;
+  /** For what needs room: lists, code. */
+  wide?: boolean;
   children: ReactNode;
 }
 
@@ -11,7 +13,7 @@ interface Props {
  * A modal dialog: the browser keeps the focus inside, closes it on Escape and puts the focus back. What has data-first gets the
  * focus when it opens.
  */
-export function Dialog({ title, onClose, children }: Props) {
+export function Dialog({ title, onClose, wide = false, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
 
@@ -31,7 +33,7 @@ export function Dialog({ title, onClose, children }: Props) {
   return (
     <dialog
       ref={ref}
-      className="dialog"
+      className={wide ? "dialog wide" : "dialog"}
       aria-labelledby={id}
       onMouseDown={closeOnBackdrop}
       onCancel={(event) => {

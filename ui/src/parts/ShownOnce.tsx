@@ -1,4 +1,5 @@
 import { useRef, useState, type ReactNode } from "react";
+import { copyText } from "./clipboard";
 import { CopyIcon, DoneIcon } from "./icons";
 import { announce } from "./notices";
 
@@ -29,15 +30,4 @@ export function ShownOnce({ label, value, children }: { label: string; value: st
       <p className="small soft">{children}</p>
     </div>
   );
-}
-
-/** Browsers give the clipboard to pages on TLS and loopback only; elsewhere the selected text can be copied the old way. */
-async function copyText(text: string): Promise<boolean> {
-  if (!navigator.clipboard) return document.execCommand("copy");
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

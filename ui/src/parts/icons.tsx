@@ -26,6 +26,11 @@ function icon(shape: ReactNode) {
 export const ProjectsIcon = icon(<path d="M2.5 3h4.5v4.5H2.5zM9 3h4.5v4.5H9zM2.5 9.5H7v4H2.5zM9 9.5h4.5v4H9z" />);
 export const HomeIcon = icon(<path d="M2.5 7.3 8 2.7l5.5 4.6v6H9.7V9.6H6.3v3.7H2.5z" />);
 export const RunningIcon = icon(<path d="M1.5 8.5h3l2-5 3 9.5 2-4.5h3" />);
+export const EnvironmentIcon = icon(<path d="M8 1.8 13.5 5v6L8 14.2 2.5 11V5zM2.7 5.1 8 8.1l5.3-3M8 8.1v6" />);
+export const UpIcon = icon(<path d="M8 13V3.5M4 7.3l4-4 4 4" />);
+export const BackIcon = icon(<path d="m9.5 3.5-4.5 4.5 4.5 4.5" />);
+export const DownloadIcon = icon(<path d="M8 2.5v8M4.5 7 8 10.5 11.5 7M2.5 13.5h11" />);
+export const PinIcon = icon(<path d="M5.5 2.5h5M6.5 2.5v4L4 9.5h8L9.5 6.5v-4M8 9.5v4.5" />);
 export const MembersIcon = icon(<path d="M6 7.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5ZM1.5 13.5c.3-2.5 2-4 4.5-4s4.2 1.5 4.5 4M10.5 7.3a2.3 2.3 0 0 0 .3-4.5M12 9.8c1.5.5 2.3 1.8 2.5 3.7" />);
 export const TokensIcon = icon(<path d="M10.5 2.5a3.5 3.5 0 1 1-3.3 4.7L2 12.3v1.7h2.5v-1.5h1.8V10.7h1.5l1.3-1.3M11 5h.01" />);
 export const PersonIcon = icon(<path d="M8 7.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5ZM3 13.5c.3-2.5 2.2-4 5-4s4.7 1.5 5 4" />);

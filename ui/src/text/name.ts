@@ -1,7 +1,7 @@
-// What projects and users may be called, said while it is typed. The gateway has the last word.
+// What projects, users and environments may be called, said while it is typed. The gateway has the last word.
 
 /** The most characters of a name. */
-export const longest = { project: 40, user: 32 };
+export const longest = { project: 40, user: 32, environment: 40 };
 
 const whole = /^[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*$/;
 
@@ -9,7 +9,7 @@ export type NameCheck = { ok: true } | { ok: false; why: string; suggestion?: st
 
 /** Says what is wrong with the name of something, and a name close to it that would do. */
 export function checkName(of: keyof typeof longest, name: string, taken: readonly string[]): NameCheck {
-  if (taken.includes(name)) return wrong(`There is a ${of} called ${name} already.`);
+  if (taken.includes(name)) return wrong(`There is ${of === "environment" ? "an" : "a"} ${of} called ${name} already.`);
   if (name.length <= longest[of] && whole.test(name)) return { ok: true };
   const suggestion = suggestName(name, longest[of]);
   return wrong(whyNot(name, longest[of]), suggestion && !taken.includes(suggestion) ? suggestion : undefined);

@@ -43,11 +43,12 @@ function activityWords(activity: string | undefined): StateWords {
 
 /** What a person loses when it is stopped. */
 export function lossOf({ kind }: Pick<Workload, "kind">): string {
+  if (kind === "build") return "What it has built so far is thrown away. The environment stays at the build that is in use.";
   if (kind === "terminal") return "The shell and every program that runs in it end. Saved files stay.";
   return "Its variables and whatever it is computing are lost. Saved notebooks and files stay.";
 }
 
-const kinds: Record<string, string> = { kernel: "Kernel", terminal: "Terminal" };
+const kinds: Record<string, string> = { kernel: "Kernel", terminal: "Terminal", build: "Build" };
 
 /** The kind with a capital, as a column shows it. */
 export function kindWord(kind: string): string {

@@ -1,0 +1,216 @@
+// The shapes of environments in /api/v1, as the gateway writes them. Times are RFC 3339 in UTC, sizes are in bytes.
+
+export type Kind = "conda" | "venv";
+/** Where a package comes from. */
+export type From = "conda" | "pip";
+
+export interface Environment {
+  project: string;
+  name: string;
+  kind: Kind;
+  /** Why it is of that kind, as a sentence. */
+  why: string;
+  default: boolean;
+  revision: number;
+  active?: Active;
+  latest?: Build;
+  created: string;
+  created_by: string;
+  exclusive_bytes: number;
+  shared_bytes: number;
+  in_use?: InUse[];
+}
+
+/** The build that new programs get. */
+export interface Active {
+  build: number;
+  id: string;
+  revision: number;
+  python?: string;
+  packages: number;
+  prefix: string;
+  since: string;
+  by: string;
+}
+
+export interface InUse {
+  build: number;
+  /** Ids of the programs that run on it. */
+  workloads: string[];
+}
+
+export interface Revision {
+  revision: number;
+  text: string;
+  author: string;
+  message?: string;
+  created: string;
+  sha256: string;
+  lock?: string;
+}
+
+export type BuildState = "queued" | "solving" | "building" | "ready" | "collected" | "failed" | "canceled";
+export type Phase = "solve" | "fetch" | "link" | "pip" | "finish";
+
+export interface Build {
+  project: string;
+  environment: string;
+  build: number;
+  revision: number;
+  state: BuildState;
+  phase?: Phase;
+  failure?: Failure;
+  lock?: string;
+  id?: string;
+  /** Its files were there already. */
+  reused?: boolean;
+  active: boolean;
+  pinned?: boolean;
+  workload?: string;
+  by: string;
+  reason?: string;
+  created: string;
+  started?: string;
+  ended?: string;
+  packages?: number;
+  bytes?: number;
+  python?: string;
+  link?: string;
+  progress?: BuildEvent;
+}
+
+/** One thing that happens in a build. Seq counts from 1 without holes. */
+export interface BuildEvent {
+  seq: number;
+  time: string;
+  type: "state" | "progress" | "log" | "result";
+  state?: BuildState;
+  phase?: Phase;
+  done?: number;
+  total?: number;
+  bytes?: number;
+  total_bytes?: number;
+  package?: string;
+  text?: string;
+  failure?: Failure;
+}
+
+/** Why a solve or a build did not work. */
+export interface Failure {
+  cause: string;
+  message: string;
+  /** Explains a conflict in indented lines. */
+  tree?: string;
+  package?: string;
+  /** Names that the package may be a mistake for. */
+  near?: string[];
+  rule?: string;
+  line?: number;
+  column?: number;
+}
+
+export interface Activation {
+  number: number;
+  build: number;
+  from?: number;
+  by: string;
+  reason?: string;
+  created: string;
+}
+
+export interface Solution {
+  lock: string;
+  diff: Diff;
+  download_bytes: number;
+  artifact_bytes: number;
+  /** This content is built already. */
+  ready: boolean;
+  findings?: Failure[];
+  text: string;
+}
+
+export interface Diff {
+  added?: Change[];
+  removed?: Change[];
+  changed?: Change[];
+  unchanged: number;
+  bytes: number;
+}
+
+export interface Change {
+  name: string;
+  from: From;
+  old?: string;
+  new?: string;
+  old_build?: string;
+  new_build?: string;
+  direction?: "up" | "down" | "build";
+  bytes?: number;
+}
+
+/** A package of a build. */
+export interface Item {
+  name: string;
+  version: string;
+  build?: string;
+  from: From;
+  channel?: string;
+  license?: string;
+  url?: string;
+  sha256?: string;
+  size?: number;
+  requires?: string[];
+  requested?: boolean;
+}
+
+/** A package that a search found. Versions are the newest first. */
+export interface Found {
+  name: string;
+  from: From;
+  versions?: string[] | null;
+  summary?: string;
+  license?: string;
+  channel?: string;
+}
+
+/** A change of what an environment asks for. */
+export interface Edit {
+  add: Wanted[];
+  remove: string[];
+  upgrade: string[];
+}
+
+export interface Wanted {
+  name: string;
+  from: From;
+  version?: string;
+}
+
+export interface Usage {
+  shared_bytes: number;
+  exclusive_bytes: number;
+  builds: number;
+  /** The rule by which old builds are collected, as a sentence. */
+  rule: string;
+}
+
+export interface Archive {
+  state: "none" | "building" | "ready" | "failed";
+  path?: string;
+  bytes?: number;
+  sha256?: string;
+  spark?: Record<string, string>;
+  flink?: Record<string, string>;
+  failure?: Failure;
+}
+
+/** What a project's environments have to keep to. */
+export interface Policy {
+  /** How new environments are made; empty while that is not known. */
+  kind?: Kind | "";
+  why: string;
+  /** The rules in sentences. */
+  words?: string[];
+}
+
+export type ExportFormat = "spec" | "environment" | "explicit" | "conda-lock" | "requirements" | "cyclonedx";

@@ -1,0 +1,162 @@
+import { useEffect, useState } from "react";
+import { paths, send } from "../../api/client";
+import type { Build, Item } from "../../api/environments";
+import { invalidate, useList, useThing } from "../../api/store";
+import { PageHead } from "../../frame/PageHead";
+import { useAction } from "../../parts/action";
+import { Button } from "../../parts/Button";
+import { BackIcon } from "../../parts/icons";
+import { announce } from "../../parts/notices";
+import { Time } from "../../parts/Time";
+import { Link, to } from "../../router";
+import { buildWords, durationWords, hasEnded } from "../../text/environment";
+import { binarySize } from "../../text/size";
+import { counted } from "../../text/time";
+import { Activate } from "./Activate";
+import { BuildLog } from "./BuildLog";
+import { BuildProgress } from "./BuildProgress";
+import { Compare } from "./Compare";
+import { FailureNote, ProblemNote } from "./FailureNote";
+import { PackageTable } from "./PackageTable";
+import { useRights } from "./rights";
+import { useBuildEvents } from "./useBuildEvents";
+
+interface Props {
+  project: string;
+  name: string;
+  build: number;
+}
+
+/** One build: how far it is, how it ended, what it changed. Its address shows the same after a reload. */
+export function BuildPage({ project, name, build: number }: Props) {
+  const { data: build, error } = useThing<Build>(paths.build(project, name, number));
+  const { progress, stream } = useBuildEvents(project, name, number);
+  const { writes } = useRights(project);
+  const state = progress.state && !(build && hasEnded(build.state)) ? progress.state : build?.state;
+  const failure = build?.failure ?? progress.failure;
+  const ended = build !== undefined && hasEnded(build.state);
+
+  // The result is known here first: what the lists say of it is read at once.
+  useEffect(() => {
+    if (progress.ended) invalidate(paths.environments(project), paths.environment(project, name), `${paths.environment(project, name)}/`);
+  }, [progress.ended, project, name]);
+
+  useEffect(() => {
+    if (state) announce(`Build ${number}: ${buildWords({ state, active: build?.active ?? false }).word}`);
+  }, [state, build?.active, number]);
+
+  return (
+    <div className="page">
+      <div>
+        <Link className="back" href={to.environment(project, name, "builds")}>
+          <BackIcon />
+          {name}
+        </Link>
+        <PageHead title={`Build ${number}`} tools={build && writes && <Tools build={build} ended={ended || progress.ended} />}>
+          {build && <Head build={build} />}
+        </PageHead>
+      </div>
+      <ProblemNote error={error} />
+      {build && state && <BuildProgress build={{ ...build, state }} progress={progress} stream={stream} />}
+      {failure && (state === "failed" || state === "canceled") && failure.cause !== "canceled" && <FailureNote failure={failure} />}
+      {build?.state === "ready" && <ReadyNote build={build} />}
+      {build && <BuildLog build={build} progress={progress} />}
+      {build?.lock && ended && <Changes build={build} />}
+      {build?.lock && ended && <Content build={build} />}
+    </div>
+  );
+}
+
+function Head({ build }: { build: Build }) {
+  const facts = [build.python && `Python ${build.python}`, build.packages && counted(build.packages, "package"), build.bytes && binarySize(build.bytes), linkWords(build)];
+  return (
+    <span className="facts">
+      <span>
+        {build.reason ? `${build.reason} · ` : ""}
+        {build.by}, <Time at={build.created} />
+      </span>
+      <span className="facts-line small number">
+        {facts.filter(Boolean).map((fact) => (
+          <span key={fact}>{fact}</span>
+        ))}
+      </span>
+    </span>
+  );
+}
+
+function linkWords({ link }: Build): string {
+  if (!link) return "";
+  return link === "copy" ? "files copied" : link === "hardlink" ? "files hard-linked" : link === "reflink" ? "files cloned" : link;
+}
+
+function Tools({ build, ended }: { build: Build; ended: boolean }) {
+  const action = useAction();
+  const [activating, setActivating] = useState(false);
+  const { project, environment, build: number } = build;
+
+  function cancel() {
+    void action.run(async () => {
+      await send("POST", paths.cancelBuild(project, environment, number));
+      invalidate(paths.build(project, environment, number));
+    });
+  }
+
+  if (!ended) {
+    return (
+      <>
+        <Button busy={action.busy} onClick={cancel}>
+          Cancel build
+        </Button>
+        <ProblemNote error={action.error} />
+      </>
+    );
+  }
+  if (build.active || (build.state !== "ready" && build.state !== "collected")) return null;
+  return (
+    <>
+      <Button look="main" onClick={() => setActivating(true)}>
+        Use build {number}
+      </Button>
+      {activating && <Activate build={build} onClose={() => setActivating(false)} />}
+    </>
+  );
+}
+
+function ReadyNote({ build }: { build: Build }) {
+  const took = durationWords(build.started ?? build.created, build.ended);
+  const how = build.reused ? "The same content was built before, so it was ready at once." : took && `It took ${took}.`;
+  return (
+    <p>
+      {build.active ? "New programs get this build; running ones keep what they have until they are restarted." : "It is ready, and not in use for new programs."} <span className="soft">{how}</span>
+    </p>
+  );
+}
+
+function Changes({ build }: { build: Build }) {
+  const { data: builds } = useList<Build>(paths.builds(build.project, build.environment));
+  const others = builds?.filter((b) => b.build !== build.build && b.lock);
+  if (!others || others.length === 0) return null;
+  return (
+    <section className="section" aria-labelledby="changes">
+      <h2 id="changes">What changed</h2>
+      <Compare build={build} others={others} />
+    </section>
+  );
+}
+
+function Content({ build }: { build: Build }) {
+  const [open, setOpen] = useState(false);
+  const { data: items, error } = useList<Item>(open ? paths.packages(build.project, build.environment, build.build) : undefined);
+  return (
+    <section className="section" aria-labelledby="content">
+      <div className="section-head">
+        <h2 id="content">Packages</h2>
+        <Button look="quiet" aria-expanded={open} onClick={() => setOpen(!open)}>
+          {open ? "Hide" : `Show${build.packages ? ` all ${build.packages}` : ""}`}
+        </Button>
+      </div>
+      <ProblemNote error={error} />
+      {open && !error && <PackageTable items={items} search="" requestedOnly={false} />}
+    </section>
+  );
+}

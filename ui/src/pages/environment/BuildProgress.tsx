@@ -1,0 +1,89 @@
+import type { Build, Phase } from "../../api/environments";
+import type { StreamState } from "../../api/events";
+import { Elapsed } from "../../parts/Elapsed";
+import { StateWord } from "../../parts/StateLabel";
+import { buildWords, hasEnded, phases } from "../../text/environment";
+import { binarySize } from "../../text/size";
+import { share, shareOf, type Progress, type Step } from "./progress";
+
+interface Props {
+  build: Build;
+  progress: Progress;
+  stream: StreamState;
+}
+
+/** A build's phases as steps, with a bar, and what is being done now. */
+export function BuildProgress({ build, progress, stream }: Props) {
+  const ended = hasEnded(build.state);
+  const words = buildWords(build);
+  const now = progress.steps.find((s) => s.state === "now");
+  const percent = Math.round(100 * share(progress));
+  return (
+    <section className="build" aria-label="Progress">
+      <div className="build-head">
+        <StateWord tone={words.tone} word={words.word} />
+        {!ended && <span className="soft">{now ? <Doing step={now} /> : waitingWords(build)}</span>}
+        {!ended && build.started && (
+          <span className="build-time soft">
+            <Elapsed since={Date.parse(build.started)} />
+          </span>
+        )}
+      </div>
+      {!ended && <progress className="bar" max={100} value={percent} aria-label={`Build ${build.build}`} />}
+      {!build.reused && (
+        <ol className="steps">
+          {progress.steps.map((step) => (
+            <StepItem key={step.phase} step={step} />
+          ))}
+        </ol>
+      )}
+      {!ended && stream.kind === "lost" && <p className="small soft">The connection is lost; the build goes on. This page catches up when it is back.</p>}
+    </section>
+  );
+}
+
+function waitingWords({ state }: Build): string {
+  return state === "queued" ? "Waiting for its turn" : "";
+}
+
+const doing = (phase: Phase) => phases.find((p) => p.phase === phase)?.doing ?? phase;
+
+function Doing({ step }: { step: Step }) {
+  return (
+    <>
+      {doing(step.phase)}
+      {step.package && (
+        <>
+          : <span className="ink">{step.package}</span>
+        </>
+      )}
+    </>
+  );
+}
+
+function StepItem({ step }: { step: Step }) {
+  return (
+    <li data-state={step.state} aria-current={step.state === "now" ? "step" : undefined}>
+      <span className="step-bar" aria-hidden="true">
+        <span style={{ width: `${Math.round(100 * (step.state === "failed" ? 1 : shareOf(step)))}%` }} />
+      </span>
+      <span className="step-name">
+        {phases.find((p) => p.phase === step.phase)?.name}
+        <span className="unseen">: {stepWords[step.state]}</span>
+      </span>
+      <span className="step-count small soft number">{countWords(step)}</span>
+    </li>
+  );
+}
+
+const stepWords: Record<Step["state"], string> = { waiting: "not begun", now: "under way", done: "done", failed: "did not end well", skipped: "not needed" };
+
+/** "12 of 40 · 80 of 210 MiB": as much as is known. */
+function countWords({ state, done, total, bytes, totalBytes }: Step): string {
+  if (state === "waiting") return "";
+  if (state === "skipped") return "not needed";
+  const things = total > 0 ? `${done} of ${total}` : "";
+  const size = totalBytes > 0 ? (state === "done" ? binarySize(totalBytes) : `${binarySize(bytes)} of ${binarySize(totalBytes)}`) : "";
+  if (state === "done" && total > 0) return [String(total), size].filter(Boolean).join(" · ");
+  return [things, size].filter(Boolean).join(" · ");
+}

@@ -1,0 +1,46 @@
+import { paths, send } from "../../api/client";
+import type { Usage } from "../../api/environments";
+import { invalidate, useThing } from "../../api/store";
+import { useAction } from "../../parts/action";
+import { Button } from "../../parts/Button";
+import { notify } from "../../parts/notices";
+import { binarySize } from "../../text/size";
+import { counted } from "../../text/time";
+import { ProblemNote } from "./FailureNote";
+
+/** What all environments of a project take on disk, and the rule by which old builds go. */
+export function Disk({ project, owns }: { project: string; owns: boolean }) {
+  const { data: usage, error } = useThing<Usage>(paths.environmentsUsage(project));
+  const action = useAction();
+
+  function collect() {
+    void action.run(async () => {
+      const { builds, bytes } = await send<{ builds: number; bytes: number }>("POST", paths.environmentsCollect(project));
+      invalidate(paths.environmentsUsage(project), paths.environments(project), `${paths.environments(project)}/`);
+      notify(builds > 0 ? `${counted(builds, "build")} collected: ${binarySize(bytes)} are free.` : "There was nothing to collect.");
+    });
+  }
+
+  return (
+    <section className="section" aria-labelledby="disk">
+      <div className="section-head">
+        <h2 id="disk">Disk</h2>
+        {owns && (
+          <Button busy={action.busy} onClick={collect}>
+            Collect now
+          </Button>
+        )}
+      </div>
+      <ProblemNote error={error ?? action.error} />
+      {usage && (
+        <ul className="sentences">
+          <li className="number">
+            The environments of {project} have {counted(usage.builds, "build")} on disk: {binarySize(usage.exclusive_bytes)} of their own
+            {usage.shared_bytes > 0 ? `, and ${binarySize(usage.shared_bytes)} shared with others` : ""}.
+          </li>
+          {usage.rule && <li>{usage.rule}</li>}
+        </ul>
+      )}
+    </section>
+  );
+}
