@@ -74,7 +74,7 @@ func (t *Tool) compilation(dir string, req Request, goal target) (invocation, er
 	if req.PythonPath != "" {
 		args = append(args, "--python", req.PythonPath)
 	}
-	index, err := clean(req.Index)
+	index, err := CleanIndex(req.Index)
 	if err != nil {
 		return invocation{}, err
 	}
@@ -116,8 +116,8 @@ func (t *Tool) compilation(dir string, req Request, goal target) (invocation, er
 	return invocation{args: args, dir: dir, cache: t.Cache, netrc: netrc, stdin: strings.Join(req.Requirements, "\n") + "\n"}, nil
 }
 
-// clean is an index's address as it may stand in argv and in locks; empty stays empty.
-func clean(index string) (string, error) {
+// CleanIndex is an index's address as it may stand in argv and in locks, without credentials; empty stays empty.
+func CleanIndex(index string) (string, error) {
 	if index == "" {
 		return "", nil
 	}

@@ -38,7 +38,7 @@ func (t *Tool) Search(ctx context.Context, index, name string) ([]driver.Found, 
 	if t.Offline {
 		return nil, driver.Failf(driver.ChannelUnreachable, "offline: the package index cannot be asked")
 	}
-	address, err := clean(index)
+	address, err := CleanIndex(index)
 	if err != nil {
 		return nil, err
 	}

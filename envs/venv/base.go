@@ -1,0 +1,158 @@
+package venv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/envs/tools"
+	"golang.org/x/sync/errgroup"
+)
+
+// asking the host's interpreters costs tens of milliseconds each, so what they said is kept for a while.
+const basesKept = time.Minute
+
+// newest and oldest are the minor versions of Python 3 that are looked for on PATH.
+const newest, oldest = 16, 9
+
+// bases are the interpreters of this host that environments can stand on.
+type bases struct {
+	asked []string
+
+	mu    sync.Mutex // guards what is below, also while interpreters are asked
+	found []tools.Python
+	at    time.Time
+}
+
+// all gives the interpreters, the newest version first, one of each minor version.
+func (b *bases) all(ctx context.Context) ([]tools.Python, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.found != nil && time.Since(b.at) < basesKept && !slices.ContainsFunc(b.found, gone) {
+		return b.found, nil
+	}
+	found := probe(ctx, b.names())
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	b.found, b.at = found, time.Now()
+	return found, nil
+}
+
+func gone(p tools.Python) bool {
+	_, err := os.Stat(p.Path)
+	return err != nil
+}
+
+func (b *bases) names() []string {
+	if len(b.asked) > 0 {
+		return b.asked
+	}
+	var names []string
+	for minor := newest; minor >= oldest; minor-- {
+		names = append(names, fmt.Sprintf("python3.%d", minor))
+	}
+	return append(names, "python3")
+}
+
+// probe asks several at once. Those that do not start, or that wheels of this platform do not fit, are left out.
+func probe(ctx context.Context, names []string) []tools.Python {
+	answers := make([]tools.Python, len(names))
+	var group errgroup.Group
+	group.SetLimit(4)
+	for i, name := range names {
+		group.Go(func() error {
+			if p, err := tools.Probe(ctx, name); err == nil && p.Machine == "x86_64" && strings.HasPrefix(p.Libc, "glibc") {
+				answers[i] = p
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	found := []tools.Python{}
+	for _, p := range answers {
+		if p.Path != "" && !slices.ContainsFunc(found, func(q tools.Python) bool { return q.Version == p.Version }) {
+			found = append(found, p)
+		}
+	}
+	slices.SortStableFunc(found, func(p, q tools.Python) int { return lock.CompareVersions(q.Full, p.Full) })
+	return found
+}
+
+// choose takes the interpreter that is in use already where the spec allows it, else the newest that the spec allows. Python's
+// very newest version is taken last of all unless the spec asks for it: many wheels come late.
+func (b *bases) choose(ctx context.Context, w wanted, inUse *lock.Lock) (lock.Base, error) {
+	all, err := b.all(ctx)
+	if err != nil {
+		return lock.Base{}, err
+	}
+	var fit []tools.Python
+	for _, p := range all {
+		if w.python.holds(p.Full) {
+			fit = append(fit, p)
+		}
+	}
+	if len(fit) == 0 {
+		return lock.Base{}, none(all, w)
+	}
+	best := fit[0]
+	for _, p := range fit {
+		if slices.Contains(tools.Versions, p.Version) {
+			best = p
+			break
+		}
+	}
+	if inUse != nil && inUse.Base != nil {
+		for _, p := range fit {
+			if p.Path == inUse.Base.Path {
+				best = p
+			}
+		}
+	}
+	return lock.Base{Path: best.Path, Version: best.Full}, nil
+}
+
+func none(all []tools.Python, w wanted) error {
+	if len(all) == 0 {
+		return driver.Failf(driver.PackageMissing, "there is no Python on this host to build on; install one and put it on PATH (on Debian: apt install python3)")
+	}
+	names := make([]string, len(all))
+	for i, p := range all {
+		names[i] = p.Full
+	}
+	f := driver.Failf(driver.PackageMissing, "no Python of this host is %s; it has %s (this environment is built from the package index, which has no interpreters)", w.python.requirement(), strings.Join(names, ", "))
+	f.Package, f.Near = "python", names
+	return at(w.pythonAt, f)
+}
+
+// checkBase makes sure that the interpreter of a lock is still there and of its minor version.
+func checkBase(ctx context.Context, base *lock.Base) (tools.Python, error) {
+	if base == nil || base.Path == "" {
+		return tools.Python{}, driver.Failf(driver.SpecInvalid, "the lock names no interpreter to build on")
+	}
+	p, err := tools.Probe(ctx, base.Path)
+	switch {
+	case ctx.Err() != nil:
+		return p, &driver.Failure{Cause: driver.Canceled, Message: "canceled", Err: context.Cause(ctx)}
+	case errors.Is(err, os.ErrNotExist):
+		return p, driver.Failf(driver.ToolFailed, "Python %s is no longer at %s; install it again, or solve anew", base.Version, base.Path)
+	case err != nil:
+		return p, driver.Failf(driver.ToolFailed, "%s cannot be started; install Python %s again, or solve anew (%w)", base.Path, base.Version, err)
+	case p.Version != minorVersion(base.Version):
+		return p, driver.Failf(driver.ToolFailed, "%s is Python %s by now, and the lock is for %s; solve anew", base.Path, p.Full, base.Version)
+	}
+	return p, nil
+}
+
+// minorVersion is "3.11" for "3.11.7".
+func minorVersion(full string) string {
+	parts := strings.SplitN(full, ".", 3)
+	return strings.Join(parts[:min(len(parts), 2)], ".")
+}
