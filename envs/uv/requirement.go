@@ -11,6 +11,12 @@ import (
 // folder would have to be built or could not be checked, and a line beginning with - is an option of uv's.
 var requirement = regexp.MustCompile(`^\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[A-Za-z0-9._,\s-]*\])?\s*(\(?[^;@#\x00-\x1f]*\)?)\s*(;[^#\x00-\x1f]*)?(\s#.*)?$`)
 
+// A version of Python's packages (PEP 440, Appendix B): epoch, release, pre, post, dev, local.
+var pep440 = regexp.MustCompile(`(?i)^\s*v?(?:\d+!)?\d+(?:\.\d+)*(?:[-_.]?(?:alpha|a|beta|b|preview|pre|c|rc)[-_.]?\d*)?(?:-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?(?:[-_.]?dev[-_.]?\d*)?(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?\s*$`)
+
+// ValidVersion reports whether text is a version that Python's packages may have (PEP 440), as a requirement must name it.
+func ValidVersion(text string) bool { return pep440.MatchString(text) }
+
 // CheckRequirement refuses, with a *driver.Failure, what is not a requirement by name.
 func CheckRequirement(line string) error {
 	if !strings.ContainsAny(line, "\r\n\x00") && requirement.MatchString(line) {

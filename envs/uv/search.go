@@ -185,7 +185,7 @@ var preview = regexp.MustCompile(`(?i)[0-9][-_.]?(?:a|b|c|rc|alpha|beta|pre|prev
 func versionsOf(files []indexFile) []string {
 	var versions []string
 	for _, f := range files {
-		if w, err := parseWheelName(f.filename); err == nil && !f.yanked && validVersion.MatchString(w.version) {
+		if w, err := parseWheelName(f.filename); err == nil && !f.yanked && ValidVersion(w.version) {
 			versions = append(versions, w.version)
 		}
 	}
