@@ -19,11 +19,13 @@ func WithoutCredentials(address string) string {
 		return ""
 	}
 	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
-	if u.Scheme != "file" && tokenPath.MatchString(u.Path) {
+	for hasToken(u) {
 		u.Path, u.RawPath = tokenPath.ReplaceAllString(u.Path, "/"), ""
 	}
 	return u.String()
 }
+
+func hasToken(u *url.URL) bool { return u.Scheme != "file" && tokenPath.MatchString(u.Path) }
 
 // checkAddress says what is wrong with the address of a channel, an index or an artifact. It never quotes a credential.
 func checkAddress(address string) error {
@@ -31,7 +33,7 @@ func checkAddress(address string) error {
 	if err != nil {
 		return err
 	}
-	if address != WithoutCredentials(address) {
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(address, "#") || hasToken(u) {
 		return errors.New("an address holds a user, a token, a query or a fragment; locks hold plain addresses")
 	}
 	if u.Scheme == "file" && !path.IsAbs(u.Path) {
