@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/hopyard/hopyard/agent"
+	"github.com/hopyard/hopyard/envs/build"
 	"github.com/hopyard/hopyard/kernels/bridge"
 	"github.com/hopyard/hopyard/kernels/terminal"
 )
@@ -19,6 +20,7 @@ import (
 // factories are the kinds of programs that this binary's agents know.
 var factories = map[string]agent.Factory{
 	bridge.Kind:   bridge.New,
+	build.Kind:    build.NewBridge,
 	terminal.Kind: terminal.New,
 }
 

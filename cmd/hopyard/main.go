@@ -40,6 +40,6 @@ func root() *cobra.Command {
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	cmd.AddCommand(serveCommand(), stopCommand(), prepareCommand(), tokenCommand(), envCommand(), doctorCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), stopCommand(), prepareCommand(), tokenCommand(), envCommand(), buildCommand(), doctorCommand(), versionCommand())
 	return cmd
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -53,4 +54,36 @@ func (s *Store) Free() (free, size int64, err error) {
 		}
 	}
 	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, err
+}
+
+// LinkFile makes to another name of the file from, or a copy where links are refused.
+func LinkFile(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, os.ErrExist) || errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOSPC) {
+		return err
+	}
+	// No links at all, or EMLINK: the file has as many names as the filesystem allows.
+	return copyFile(from, to)
+}
+
+func copyFile(from, to string) error {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	info, err := src.Stat()
+	if err != nil {
+		return err
+	}
+	dst, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm()|0o200)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	err = errors.Join(err, dst.Chmod(info.Mode().Perm()), dst.Close())
+	if err != nil {
+		os.Remove(to)
+	}
+	return err
 }

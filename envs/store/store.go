@@ -8,7 +8,9 @@
 //	pkgs/<domain>/  extracted conda packages; prefixes are hard links to them
 //	wheels/ uv/     wheels by hash, and uv's unpacked ones, each by domain
 //	pyc/<domain>/   compiled modules, by interpreter and artifact
+//	records/        what installers note of packages, by content
 //	smoke/          what has been seen to start, by content
+//	metadata/       what builders' tools learnt of channels
 //	logs/ archives/ trash/
 //	roots/          what each data directory that uses this store wants kept
 //
@@ -39,7 +41,7 @@ type Store struct {
 	cache map[string]cached
 }
 
-var folders = []string{"b", "m", "work", "pkgs", "wheels", "uv", "pyc", "smoke", "logs", "archives", "trash", "roots"}
+var folders = []string{"b", "m", "work", "pkgs", "wheels", "uv", "pyc", "records", "smoke", "metadata", "logs", "archives", "trash", "roots"}
 
 // Open opens the store at dir, which is made where it is missing. A path that is too long or not absolute is a
 // *problem.Problem.
@@ -94,6 +96,9 @@ func (s *Store) UVCache(domain string) string { return s.path("uv", domainDir(do
 
 // Compiled is where the compiled modules of a trust domain are.
 func (s *Store) Compiled(domain string) string { return s.path("pyc", domainDir(domain)) }
+
+// Metadata is where a builder's tools keep what they learnt of channels and indexes of a trust domain.
+func (s *Store) Metadata(domain string) string { return s.path("metadata", domainDir(domain)) }
 
 // Smoked is the file whose presence says that what key names has been seen to start.
 func (s *Store) Smoked(key string) string { return s.path("smoke", key) }

@@ -62,6 +62,9 @@ func (s *Store) ReadOrder(id string) (*Order, error) {
 	if o.Lock == nil {
 		return nil, fmt.Errorf("read order of %s: it has no lock", id)
 	}
+	if err := o.Lock.Check(); err != nil {
+		return nil, fmt.Errorf("read order of %s: %w", id, err)
+	}
 	if o.Task != TaskArchive && ID(o.Lock, o.Options) != id {
 		return nil, fmt.Errorf("read order of %s: its lock and options make %s", id, ID(o.Lock, o.Options))
 	}

@@ -1,0 +1,33 @@
+package build
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/hopyard/hopyard/envs/conda"
+	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/envs/store"
+	"github.com/hopyard/hopyard/envs/tools"
+	"github.com/hopyard/hopyard/envs/venv"
+)
+
+// Driver makes the installer that an order asks for. Nothing is started.
+func Driver(s *store.Store, o *store.Order) (driver.Driver, error) {
+	log := slog.Default()
+	switch o.Lock.Kind {
+	case lock.Conda:
+		return conda.New(conda.Config{
+			Tools: tools.Tools(o.Tools), CacheDir: filepath.Join(s.Metadata(o.Options.Domain), "conda"), Alias: o.Alias,
+			ChannelURLs: o.ChannelURLs, AuthFile: o.AuthFile, MemoryBytes: o.Limits.MemoryBytes, Offline: o.Offline, Log: log,
+		}), nil
+	case lock.Venv:
+		return venv.New(venv.Config{
+			UV: o.Tools.UV, CacheDir: filepath.Join(s.Metadata(o.Options.Domain), "uv"), AuthFile: o.AuthFile,
+			MemoryBytes: o.Limits.MemoryBytes, Offline: o.Offline, Log: log,
+		}), nil
+	default:
+		return nil, fmt.Errorf("environments of kind %q are unknown", o.Lock.Kind)
+	}
+}

@@ -1,0 +1,107 @@
+package build
+
+import (
+	"cmp"
+	"encoding/json"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/envs/store"
+)
+
+// Inventory lists what a lock installs, sorted by name. Requested are the names that the spec asks for.
+func Inventory(l *lock.Lock, requested []string) []store.Item {
+	asked := map[string]bool{}
+	for _, name := range requested {
+		asked[normalName(name)] = true
+	}
+	items := make([]store.Item, 0, len(l.Packages)+len(l.Wheels))
+	for _, p := range l.Packages {
+		items = append(items, store.Item{
+			Name: p.Name, Version: p.Version, Build: p.Build, From: "conda", Channel: channelOf(l, p), License: p.License,
+			URL: p.URL, SHA256: p.SHA256, Size: p.Size, Requires: requiresOf(p), Requested: asked[normalName(p.Name)],
+		})
+	}
+	for _, w := range l.Wheels {
+		items = append(items, store.Item{
+			Name: w.Name, Version: w.Version, From: "pip", License: w.License, URL: w.URL, SHA256: w.SHA256, Size: w.Size,
+			Requires: w.Requires, Requested: asked[normalName(w.Name)],
+		})
+	}
+	slices.SortFunc(items, func(a, b store.Item) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.From, b.From)) })
+	return items
+}
+
+// channelOf is the channel that a package came from: the one of the lock whose address its address begins with, else what is before
+// the subdir.
+func channelOf(l *lock.Lock, p lock.Package) string {
+	for _, c := range l.Channels {
+		if strings.HasPrefix(p.URL, strings.TrimRight(c, "/")+"/") {
+			return c
+		}
+	}
+	if at := strings.LastIndex(p.URL, "/"+p.Subdir+"/"); at > 0 {
+		return p.URL[:at]
+	}
+	return ""
+}
+
+// kernelspecs are those in share/jupyter/kernels. One that cannot be read is none.
+func kernelspecs(prefix string) []store.Kernelspec {
+	root, err := os.OpenRoot(prefix)
+	if err != nil {
+		return nil
+	}
+	defer root.Close()
+	const folder = "share/jupyter/kernels"
+	dir, err := root.Open(folder)
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil
+	}
+	slices.Sort(names)
+	var specs []store.Kernelspec
+	for _, name := range names {
+		text, err := root.ReadFile(path.Join(folder, name, "kernel.json"))
+		var spec struct {
+			Argv        []string `json:"argv"`
+			DisplayName string   `json:"display_name"`
+			Language    string   `json:"language"`
+		}
+		if err != nil || json.Unmarshal(text, &spec) != nil || len(spec.Argv) == 0 {
+			continue
+		}
+		specs = append(specs, store.Kernelspec{Name: name, DisplayName: cmp.Or(spec.DisplayName, name), Language: spec.Language})
+	}
+	return specs
+}
+
+// interpreter is the prefix's Python, empty where there is none.
+func interpreter(prefix string) string {
+	python := filepath.Join(prefix, "bin", "python")
+	if info, err := os.Stat(python); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return python
+}
+
+// pythonVersion is the version of the interpreter that the lock has.
+func pythonVersion(l *lock.Lock) string {
+	if l.Base != nil {
+		return l.Base.Version
+	}
+	for _, p := range l.Packages {
+		if p.Name == "python" {
+			return p.Version
+		}
+	}
+	return ""
+}

@@ -1,0 +1,79 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/lock"
+)
+
+// smokeLimit is how long importing what a kernel needs may take, on a busy machine with a cold disk.
+const smokeLimit = 2 * time.Minute
+
+// smoke tries whether a kernel could start, if the environment has one. What has been seen to start need not be tried again: only
+// what ipykernel depends on can change the answer.
+func (b *builder) smoke(ctx context.Context) error {
+	python := interpreter(b.prefix())
+	key := smokeKey(b.lock)
+	if key == "" || python == "" || exists(b.store.Smoked(key)) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, smokeLimit,
+		driver.Failf(driver.SmokeFailed, "importing ipykernel took longer than %v", smokeLimit))
+	defer cancel()
+	var words bytes.Buffer
+	cmd := b.command(ctx, python, "-I", "-B", "-c", "import ipykernel.kernelapp")
+	cmd.Stderr = &words
+	if err := b.run(cmd); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return driver.Failf(driver.SmokeFailed, "no kernel could start on this environment, because importing ipykernel ends with %w: %s",
+			err, lastLines(words.String()))
+	}
+	return os.WriteFile(b.store.Smoked(key), nil, 0o644)
+}
+
+// smokeKey names all that ipykernel depends on in a lock, by hash; empty where there is no ipykernel.
+func smokeKey(l *lock.Lock) string {
+	parts := map[string]lockPart{}
+	for _, p := range l.Packages {
+		parts[normalName(p.Name)] = lockPart{p.SHA256, requiresOf(p)}
+	}
+	for _, w := range l.Wheels {
+		parts[normalName(w.Name)] = lockPart{w.SHA256, w.Requires}
+	}
+	if _, ok := parts["ipykernel"]; !ok {
+		return ""
+	}
+	var hashes []string
+	todo, seen := []string{"ipykernel"}, map[string]bool{}
+	for len(todo) > 0 {
+		name := normalName(todo[0])
+		todo = todo[1:]
+		if part, ok := parts[name]; ok && !seen[name] {
+			seen[name] = true
+			hashes = append(hashes, name+" "+part.sha256)
+			todo = append(todo, part.requires...)
+		}
+	}
+	slices.Sort(hashes)
+	if l.Base != nil {
+		hashes = append(hashes, fmt.Sprintf("base %s %s", l.Base.Path, l.Base.Version))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(hashes, "\n")))
+	return hex.EncodeToString(sum[:])
+}
+
+type lockPart struct {
+	sha256   string
+	requires []string
+}

@@ -1,0 +1,142 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+
+	"github.com/hopyard/hopyard/envs/store"
+)
+
+// staging collects compiled modules in one folder for each __pycache__ of a prefix, so that the thousands of links are
+// made before the prefix is there, and afterwards a few hundred folders are moved.
+type staging struct {
+	dir     string
+	next    int
+	pending map[string]map[string]string // folder in the prefix → name → file of the layer
+	staged  map[string]string            // folder in the prefix → staged folder
+	done    map[string]bool              // folders in the prefix that have been placed
+}
+
+// begin makes an empty folder to stage in.
+func (s *staging) begin() error {
+	s.pending, s.staged, s.done = map[string]map[string]string{}, map[string]string{}, map[string]bool{}
+	if err := os.RemoveAll(s.dir); err != nil {
+		return err
+	}
+	return os.MkdirAll(s.dir, 0o755)
+}
+
+func (s *staging) end() { os.RemoveAll(s.dir) }
+
+// add wants the layer's file to become dir/name.
+func (s *staging) add(dir, name, file string) {
+	names := s.pending[dir]
+	if names == nil {
+		names = map[string]string{}
+		s.pending[dir] = names
+	}
+	names[name] = file
+}
+
+// drop takes back what was added.
+func (s *staging) drop(dir, name string) {
+	delete(s.pending[dir], name)
+	if at, ok := s.staged[dir]; ok {
+		os.Remove(filepath.Join(at, name))
+	}
+}
+
+// note says that a folder of the prefix was changed by others.
+func (s *staging) note(dir string) { s.done[dir] = true }
+
+// placed are the folders of the prefix that were made or changed.
+func (s *staging) placed() []string {
+	dirs := make([]string, 0, len(s.done))
+	for d := range s.done {
+		dirs = append(dirs, d)
+	}
+	return dirs
+}
+
+// link makes the links of all that was added.
+func (s *staging) link() error {
+	type job struct {
+		dir   string
+		names map[string]string
+	}
+	jobs := make(chan job, len(s.pending))
+	for dir, names := range s.pending {
+		at := filepath.Join(s.dir, strconv.Itoa(s.next))
+		s.next++
+		s.staged[dir] = at
+		jobs <- job{at, names}
+	}
+	close(jobs)
+	clear(s.pending)
+	var running sync.WaitGroup
+	errs := make([]error, min(4, runtime.NumCPU()))
+	for i := range errs {
+		running.Go(func() {
+			for j := range jobs {
+				if err := linkAll(j.dir, j.names); err != nil {
+					errs[i] = err
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+func linkAll(dir string, names map[string]string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	for name, file := range names {
+		if err := store.LinkFile(file, filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("link compiled module: %w", err)
+		}
+	}
+	return nil
+}
+
+// place moves what is staged into the prefix.
+func (s *staging) place(prefix string) error {
+	for dir, at := range s.staged {
+		to := filepath.Join(prefix, dir)
+		err := os.Rename(at, to)
+		if errors.Is(err, fs.ErrExist) { // compiled modules came with the package: ours do not depend on times
+			err = merge(at, to)
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue // the package's sources are not where they were in another environment
+		case err != nil:
+			return fmt.Errorf("place compiled modules: %w", err)
+		}
+		s.done[dir] = true
+	}
+	clear(s.staged)
+	return nil
+}
+
+// merge moves the files of one folder into another.
+func merge(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
