@@ -20,6 +20,7 @@ No address leaves the helper with a password or a token in it.
 import asyncio
 import datetime
 import difflib
+import hashlib
 import json
 import os
 import re
@@ -27,6 +28,7 @@ import resource
 import sys
 import threading
 import time
+import urllib.parse
 
 # What belongs to the other side is ours alone: whatever prints, prints to standard error.
 OUT = os.dup(1)
@@ -371,6 +373,7 @@ async def install(request, tell):
     """Fetches, checks and links. A package that is refused ends the helper at once: before any of its files is linked."""
     records = revive(request["records"])
     reporter = Reporter(records, request, tell)
+    await asyncio.gather(*[asyncio.to_thread(check_archive, request["packages"], record) for record in records if record.url.startswith("file:")])
     task = asyncio.ensure_future(
         rattler.install(
             records,
@@ -520,27 +523,53 @@ CHECKED = ".checked"  # folder in the cache: one file for each package that was 
 SCRIPTS = ("post-link", "pre-link", "pre-unlink")
 
 
+def stamp_of(cache, record):
+    return os.path.join(cache, CHECKED, folder_of(record))
+
+
+def folder_of(record):
+    return f"{record.name.normalized}-{record.version}-{record.build}"
+
+
+def checked(cache, record):
+    """The scripts of a package that was found harmless before; None where it was not looked at yet."""
+    try:
+        with open(stamp_of(cache, record)) as file:
+            known, *scripts = file.read().split("\n")
+    except FileNotFoundError:
+        return None
+    return [script for script in scripts if script] if record.sha256 and known == record.sha256.hex() else None
+
+
+def check_archive(cache, record):
+    """Compares the hash of an archive in a channel that is a folder: py-rattler does so with downloads only."""
+    if not record.sha256 or checked(cache, record) is not None:
+        return
+    try:
+        with open(urllib.parse.unquote(urllib.parse.urlsplit(record.url).path), "rb") as file:
+            digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read())
+    except FileNotFoundError:
+        return  # py-rattler says so itself
+    if digest.digest() != record.sha256:
+        name = record.name.normalized
+        raise Failure("hash_mismatch", f"the file of {folder_of(record)} is not what the channel's index promises", package=name)
+
+
 def check(cache, record):
     """Refuses a package that would write or read outside of its prefix. Gives the scripts that it carries.
 
     py-rattler 0.28 refuses entry points that leave the prefix and does not unpack files that do. It believes info/paths.json,
     though, and links whatever path that names, and it takes symbolic links as they are."""
-    name, digest = record.name.normalized, (record.sha256 or b"").hex()
-    folder = f"{name}-{record.version}-{record.build}"
-    stamp = os.path.join(cache, CHECKED, folder)
-    try:
-        with open(stamp) as file:
-            known, *scripts = file.read().split("\n")
-        if known == digest and digest:
-            return [script for script in scripts if script]
-    except FileNotFoundError:
-        pass
-    scripts = inspect(os.path.join(cache, folder), name)
-    if digest:
+    scripts = checked(cache, record)
+    if scripts is not None:
+        return scripts
+    scripts = inspect(os.path.join(cache, folder_of(record)), record.name.normalized)
+    if record.sha256:
+        stamp = stamp_of(cache, record)
         os.makedirs(os.path.dirname(stamp), exist_ok=True)
         draft = f"{stamp}.{os.getpid()}"
         with open(draft, "w") as file:
-            file.write("\n".join([digest, *scripts]))
+            file.write("\n".join([record.sha256.hex(), *scripts]))
         os.replace(draft, stamp)
     return scripts
 

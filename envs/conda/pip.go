@@ -31,7 +31,7 @@ func (d *Driver) solveWheels(ctx context.Context, req driver.Request, l *lock.Lo
 	for _, p := range l.Packages {
 		for _, name := range distributions(p) {
 			ask.Provided = append(ask.Provided, name)
-			if uv.ValidVersion(p.Version) {
+			if release.MatchString(p.Version) {
 				ask.Constraints = append(ask.Constraints, name+"=="+p.Version)
 			}
 		}
@@ -61,6 +61,9 @@ func (d *Driver) nameIndex(ctx context.Context, index string, l *lock.Lock) erro
 	l.Indexes = []string{redact(index)}
 	return nil
 }
+
+// release matches the versions that uv reads, too (PEP 440). Others cannot be a constraint; the name is provided all the same.
+var release = regexp.MustCompile(`(?i)^(\d+!)?\d+(\.\d+)*[._-]?((a|b|c|rc|alpha|beta|pre|preview)[._-]?\d*)?[._-]?((post|rev|r)[._-]?\d*)?[._-]?(dev[._-]?\d*)?(\+[a-z0-9]+([._-][a-z0-9]+)*)?$`)
 
 // otherNames are conda packages whose Python distribution has another name.
 var otherNames = map[string]string{

@@ -2,6 +2,7 @@ package conda
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -74,6 +75,7 @@ type record struct {
 	License     string          `json:"license"`
 	Noarch      json.RawMessage `json:"noarch"`
 	Timestamp   int64           `json:"timestamp"`
+	Indexed     int64           `json:"indexed_timestamp"`
 }
 
 func packageOf(raw json.RawMessage) (lock.Package, error) {
@@ -93,7 +95,7 @@ func packageOf(raw json.RawMessage) (lock.Package, error) {
 	}
 	p := lock.Package{
 		Name: r.Name, Version: r.Version, Build: r.Build, BuildNumber: r.BuildNumber, Subdir: r.Subdir, URL: r.URL, SHA256: r.SHA256,
-		MD5: r.MD5, Size: r.Size, Depends: r.Depends, Constrains: r.Constrains, License: r.License, Timestamp: r.Timestamp,
+		MD5: r.MD5, Size: r.Size, Depends: r.Depends, Constrains: r.Constrains, License: r.License, Timestamp: cmp.Or(r.Timestamp, r.Indexed),
 		Record: compact.Bytes(),
 	}
 	_ = json.Unmarshal(r.Noarch, &p.Noarch) // a word; old channels have true here, which says no more than the subdir
