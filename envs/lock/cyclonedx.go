@@ -145,7 +145,7 @@ func dependencies(l *Lock, all []bomComponent) []bomDependency {
 	refs := map[string]string{} // by name; a wheel hides a package of its name, as it does when it is installed over it
 	root := bomDependency{Ref: "environment"}
 	for _, c := range all {
-		refs[c.Name] = c.Ref
+		refs[c.Name], refs[NormalName(c.Name)] = c.Ref, c.Ref // wheels ask for normalised names
 		root.DependsOn = append(root.DependsOn, c.Ref)
 	}
 	edges := map[string][]string{}
