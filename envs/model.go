@@ -98,12 +98,14 @@ type Build struct {
 	Lock string `json:"lock,omitempty"`
 	ID   string `json:"id,omitempty"`
 	// Reused says that the files were there already.
-	Reused   bool       `json:"reused,omitempty"`
-	Active   bool       `json:"active"`
-	Pinned   bool       `json:"pinned,omitempty"` // never collected
-	Workload string     `json:"workload,omitempty"`
-	By       string     `json:"by"`
-	Reason   string     `json:"reason,omitempty"` // what was asked for, in words: "add pandas"
+	Reused   bool   `json:"reused,omitempty"`
+	Active   bool   `json:"active"`
+	Pinned   bool   `json:"pinned,omitempty"` // never collected
+	Workload string `json:"workload,omitempty"`
+	By       string `json:"by"`
+	Reason   string `json:"reason,omitempty"` // what was asked for, in words: "add pandas"
+	// Waiting says what a build waits for, where that is not plain.
+	Waiting  string     `json:"waiting,omitempty"`
 	Created  time.Time  `json:"created"`
 	Started  *time.Time `json:"started,omitempty"`
 	Ended    *time.Time `json:"ended,omitempty"`
@@ -252,6 +254,7 @@ const (
 // PolicyView is what a project's environments have to keep to.
 type PolicyView struct {
 	Rules policy.Rules `json:"rules"`
+	Words []string     `json:"words"`          // the same in sentences
 	Kind  lock.Kind    `json:"kind,omitempty"` // how new environments are made; empty while that is not known
 	Why   string       `json:"why"`
 }

@@ -1,17 +1,17 @@
 package envs
 
 import (
+	"cmp"
 	"context"
-	"iter"
 	"log/slog"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/policy"
-	"github.com/hopyard/hopyard/envs/spec"
 	"github.com/hopyard/hopyard/envs/store"
-	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/plugins/queue"
 	"github.com/hopyard/hopyard/plugins/storage"
 	"github.com/hopyard/hopyard/workloads"
@@ -51,143 +51,65 @@ type Config struct {
 	Timeout     time.Duration
 	// Site names this gateway among those that share the Store; "site" by default.
 	Site string
+	// Order gives what a builder has to be told besides the content: tools, credentials file, limits. A problem.Unavailable while
+	// the tools are not there.
+	Order func(kind lock.Kind) (store.Order, error)
 }
 
 // Service keeps the environments of all projects. It is safe for concurrent use. Errors that a person can mend are
-// problems, and *driver.Failure where solving or the policy is concerned.
-type Service struct{ cfg Config }
+// problems; where solving or the policy is concerned, a *driver.Failure is in their chain.
+type Service struct {
+	cfg    Config
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
 
-var errSoon = problem.New(problem.Unsupported, "environments cannot be managed yet")
+	known   known
+	hub     hub
+	roots   roots
+	usage   usageCache
+	infos   infos
+	solved  solved
+	lane    chan struct{} // held by the build that is being solved
+	slots   chan struct{} // held by the builds whose builders run
+	lines   keyed         // held by who works on an environment's builds
+	files   keyed         // held by who starts or ends the builder of a prefix
+	firsts  keyed         // held by who makes a project's first environment
+	logs    keyed         // held by who ends a log
+	collect chan struct{} // asks for a collection
+
+	mu   sync.Mutex // guards runs
+	runs map[buildRef]*run
+}
 
 // New makes a Service. Call Start next, and Close in the end.
-func New(cfg Config) *Service { return &Service{cfg: cfg} }
-
-func (s *Service) Start()       {}
-func (s *Service) Close() error { return nil }
-
-func (s *Service) List(ctx context.Context, project string) ([]Environment, error) {
-	return nil, errSoon
+func New(cfg Config) *Service {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.Builds = cmp.Or(max(cfg.Builds, 0), max(runtime.NumCPU()/2, 1))
+	cfg.Keep = cmp.Or(max(cfg.Keep, 0), 3)
+	cfg.Timeout = cmp.Or(cfg.Timeout, time.Hour)
+	cfg.Site = cmp.Or(cfg.Site, "site")
+	s := &Service{
+		cfg: cfg, lane: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Builds), collect: make(chan struct{}, 1),
+		runs: map[buildRef]*run{},
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
 }
 
-func (s *Service) Get(ctx context.Context, project, name string) (Environment, error) {
-	return Environment{}, errSoon
+// Start takes up what an earlier process left, in the background, and begins to serve the queue.
+func (s *Service) Start() {
+	s.follow()
+	s.wg.Go(s.recover)
+	s.wg.Go(s.serveQueue)
+	s.wg.Go(s.collectAtTimes)
 }
 
-func (s *Service) Create(ctx context.Context, by By, project string, n NewEnvironment) (Environment, error) {
-	return Environment{}, errSoon
+// Close lets go of the builds, which another Service takes up again, and waits for the Service's own work to end.
+func (s *Service) Close() error {
+	s.cancel()
+	s.wg.Wait()
+	return nil
 }
-
-func (s *Service) Update(ctx context.Context, by By, project, name string, p Patch) (Environment, error) {
-	return Environment{}, errSoon
-}
-func (s *Service) Delete(ctx context.Context, by By, project, name string) error { return errSoon }
-func (s *Service) Forget(ctx context.Context, by By, project string) error       { return errSoon }
-
-func (s *Service) Spec(ctx context.Context, project, name string, revision int) (Revision, error) {
-	return Revision{}, errSoon
-}
-
-func (s *Service) Revisions(ctx context.Context, project, name string) ([]Revision, error) {
-	return nil, errSoon
-}
-
-func (s *Service) SetSpec(ctx context.Context, by By, project, name, text, message string, ifRevision int, build bool) (Revision, *Build, error) {
-	return Revision{}, nil, errSoon
-}
-
-func (s *Service) Edit(ctx context.Context, by By, project, name string, e spec.Edit, message string) (Build, error) {
-	return Build{}, errSoon
-}
-
-func (s *Service) Solve(ctx context.Context, project, name string, t Try) (Solution, error) {
-	return Solution{}, errSoon
-}
-
-func (s *Service) Build(ctx context.Context, by By, project, name string, revision int) (Build, error) {
-	return Build{}, errSoon
-}
-
-func (s *Service) Builds(ctx context.Context, project, name string) ([]Build, error) {
-	return nil, errSoon
-}
-
-func (s *Service) GetBuild(ctx context.Context, project, name string, n int) (Build, error) {
-	return Build{}, errSoon
-}
-
-func (s *Service) Cancel(ctx context.Context, by By, project, name string, n int) error {
-	return errSoon
-}
-
-func (s *Service) Pin(ctx context.Context, by By, project, name string, n int, pinned bool) (Build, error) {
-	return Build{}, errSoon
-}
-
-func (s *Service) DeleteBuild(ctx context.Context, by By, project, name string, n int) error {
-	return errSoon
-}
-
-func (s *Service) Diff(ctx context.Context, project, name string, from, to int) (lock.Diff, error) {
-	return lock.Diff{}, errSoon
-}
-
-func (s *Service) Packages(ctx context.Context, project, name string, build int) ([]store.Item, error) {
-	return nil, errSoon
-}
-
-func (s *Service) Activate(ctx context.Context, by By, project, name string, build int, reason string) (Activation, error) {
-	return Activation{}, errSoon
-}
-
-func (s *Service) History(ctx context.Context, project, name string) ([]Activation, error) {
-	return nil, errSoon
-}
-
-func (s *Service) Lock(ctx context.Context, project, name string, build int) (*lock.Lock, error) {
-	return nil, errSoon
-}
-
-func (s *Service) LockByID(ctx context.Context, id string) (*lock.Lock, error) { return nil, errSoon }
-
-// Events yields a build's events after the one numbered after, those that are still to come too, and ends after the result, or
-// with an error when the context ends.
-func (s *Service) Events(ctx context.Context, project, name string, n int, after uint64) iter.Seq2[driver.Event, error] {
-	return func(yield func(driver.Event, error) bool) { yield(driver.Event{}, errSoon) }
-}
-
-func (s *Service) Archive(ctx context.Context, by By, project, name string, build int) (Archive, error) {
-	return Archive{}, errSoon
-}
-
-func (s *Service) GetArchive(ctx context.Context, project, name string, build int) (Archive, error) {
-	return Archive{}, errSoon
-}
-
-func (s *Service) Search(ctx context.Context, project, text, from string, limit int) ([]driver.Found, error) {
-	return nil, errSoon
-}
-func (s *Service) Usage(ctx context.Context, project string) (Usage, error) { return Usage{}, errSoon }
-func (s *Service) Collect(ctx context.Context, by By, project string) (Report, error) {
-	return Report{}, errSoon
-}
-
-func (s *Service) Policy(ctx context.Context, project string) (PolicyView, error) {
-	return PolicyView{}, errSoon
-}
-
-// Changes yields a hint for every change until the context ends; then the channel is closed.
-func (s *Service) Changes(ctx context.Context) <-chan Change { return nil }
-
-func (s *Service) Resolve(ctx context.Context, project string) (Resolved, error) {
-	return Resolved{}, errSoon
-}
-
-func (s *Service) ResolveNamed(ctx context.Context, project, name string) (Resolved, error) {
-	return Resolved{}, errSoon
-}
-
-func (s *Service) ResolveAll(ctx context.Context, project string) ([]Resolved, error) {
-	return nil, errSoon
-}
-
-func (s *Service) EnsureFirst(ctx context.Context, project string) error { return errSoon }

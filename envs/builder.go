@@ -1,0 +1,437 @@
+package envs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hopyard/hopyard/envs/build"
+	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/store"
+	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/plugins/scheduling"
+	"github.com/hopyard/hopyard/workloads"
+)
+
+// builderID names the workload that makes a prefix. Whoever wants the same prefix finds it by that.
+func builderID(id string) string { return "build-" + id }
+
+func archiverID(id string) string { return "archive-" + id }
+
+func isArchiver(workload string) bool { return strings.HasPrefix(workload, "archive-") }
+
+var errTimedOut = errors.New("the build took too long")
+
+// produce takes a build whose prefix is known to Ready. p is nil where an earlier process had begun.
+func (r *run) produce(ctx context.Context, p *plan) error {
+	m, ok, err := r.s.present(ctx, r.rec.ID)
+	if err != nil {
+		return storageError{err}
+	}
+	if ok {
+		if r.rec.State != Building {
+			if err := r.update(ctx, func(b *buildRecord) { b.Reused = true }); err != nil {
+				return err
+			}
+		}
+		return r.whole(ctx, m)
+	}
+	if r.rec.State != Building {
+		err := r.update(ctx, func(b *buildRecord) {
+			b.State, b.Phase = Building, driver.Fetch
+			if b.Started == nil {
+				b.Started = when(r.s.now())
+			}
+		})
+		if err != nil {
+			return err
+		}
+		r.tell(driver.Event{Type: driver.TypeState, State: string(Building), Phase: driver.Fetch})
+	}
+	for {
+		m, err := r.attempt(ctx, p)
+		if m != nil {
+			return r.whole(ctx, m)
+		}
+		lost := lostError{}
+		if !errors.As(err, &lost) {
+			return err
+		}
+		if r.rec.Tries > 0 {
+			return lost.failure(r.s.cfg.MemoryBytes)
+		}
+		if err := r.update(ctx, func(b *buildRecord) { b.Tries++ }); err != nil {
+			return err
+		}
+		if err := r.beginAnew(fmt.Sprintf("the builder was lost: %s; it is tried once more", lost)); err != nil {
+			return err
+		}
+	}
+}
+
+// lostError is how a builder ended that had not come to an end.
+type lostError struct{ workloads.End }
+
+func (e lostError) Error() string {
+	if e.Reason == "" {
+		return "it has disappeared"
+	}
+	return e.Reason
+}
+
+// killed is the exit code of a program that signal 9 ended.
+const killed = 128 + 9
+
+func (e lostError) failure(memory int64) *driver.Failure {
+	if e.ExitCode == killed && memory > 0 {
+		return driver.Failf(driver.OutOfMemory, "the builder was killed, as programs are that need more than their %d MiB of memory", memory>>20)
+	}
+	return driver.Failf(driver.WorkerLost, "the builder was lost twice: %s", e.Error())
+}
+
+// attempt has the prefix made once and gives its manifest, or why there is none: a lostError if the builder did not say.
+func (r *run) attempt(ctx context.Context, p *plan) (*store.Manifest, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.s.cfg.Timeout, errTimedOut)
+	defer cancel()
+	project, done, err := r.launched(ctx, p)
+	if err != nil {
+		return nil, r.late(ctx, err)
+	}
+	defer done()
+	result, end, err := r.attend(ctx, project)
+	if err != nil {
+		return nil, r.late(ctx, err)
+	}
+	if m, ok := r.s.cfg.Store.Find(r.rec.ID); ok {
+		return m, nil
+	}
+	switch {
+	case result != nil && result.Failure != nil:
+		return nil, result.Failure
+	case result != nil:
+		return nil, driver.Failf(driver.ToolFailed, "the builder said that it was done, but its files are not whole")
+	case end.Asked && project == r.ref.project:
+		return nil, driver.Failf(driver.Canceled, "somebody stopped the builder")
+	default:
+		return nil, lostError{end}
+	}
+}
+
+// late clears up after a build that took too long.
+func (r *run) late(ctx context.Context, err error) error {
+	if !errors.Is(context.Cause(ctx), errTimedOut) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	if err := r.clear(ctx); err != nil {
+		r.s.cfg.Log.Error("a build that took too long is not cleared up", "id", r.rec.ID, "error", err)
+	}
+	return driver.Failf(driver.TimedOut, "the build took longer than %s", r.s.cfg.Timeout)
+}
+
+// launched finds the builder of the prefix or launches one, and tells whose project it runs in. done gives back the slot that it
+// took.
+func (r *run) launched(ctx context.Context, p *plan) (project string, done func(), err error) {
+	if project, found, err := r.join(ctx); err != nil || found {
+		return project, func() {}, err
+	}
+	if p == nil && r.rec.Workload != "" && !r.recovered {
+		r.recovered = true // its builder has ended while nobody looked; its last words are there
+		return r.ref.project, func() {}, nil
+	}
+	order, err := r.ordered(ctx, p)
+	if err != nil {
+		return "", nil, err
+	}
+	select {
+	case r.s.slots <- struct{}{}:
+	default:
+		r.wait("other builds are running; this one begins when one of them is done")
+		select {
+		case r.s.slots <- struct{}{}:
+		case <-ctx.Done():
+			return "", nil, context.Cause(ctx)
+		}
+		r.wait("")
+	}
+	project, err = r.launch(ctx, order)
+	if err != nil {
+		<-r.s.slots
+		return "", nil, err
+	}
+	return project, func() { <-r.s.slots }, nil
+}
+
+// join looks for a builder that is at work on the prefix, for whatever project.
+func (r *run) join(ctx context.Context) (project string, found bool, err error) {
+	unlock, err := r.s.files.lock(ctx, r.rec.ID)
+	if err != nil {
+		return "", false, err
+	}
+	defer unlock()
+	w, found, err := r.s.workload(ctx, builderID(r.rec.ID))
+	if found && (w.State == workloads.Stopping || w.State == workloads.Ended) {
+		found = false
+	}
+	return w.Project, found, err
+}
+
+// workload finds one of ours by its ID, which is the same in all projects.
+func (s *Service) workload(ctx context.Context, id string) (workloads.Info, bool, error) {
+	list, err := s.cfg.Workloads.List(ctx, "")
+	if err != nil {
+		return workloads.Info{}, false, err
+	}
+	for _, w := range list {
+		if w.ID == id {
+			return w, true, nil
+		}
+	}
+	return workloads.Info{}, false, nil
+}
+
+// stopWorkload ends one of ours, if it is there.
+func (s *Service) stopWorkload(ctx context.Context, id string) error {
+	w, found, err := s.workload(ctx, id)
+	if err != nil || !found {
+		return err
+	}
+	err = s.cfg.Workloads.Stop(ctx, w.Project, id, "")
+	if problem.Is(err, problem.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// ordered is what the builder is told, as soon as there are tools for it.
+func (r *run) ordered(ctx context.Context, p *plan) (store.Order, error) {
+	var err error
+	if p == nil {
+		if p, err = r.restored(ctx); err != nil {
+			return store.Order{}, err
+		}
+	}
+	for {
+		o, err := r.s.order(p)
+		if !problem.Is(err, problem.Unavailable) {
+			r.wait("")
+			return o, err
+		}
+		r.wait(err.Error())
+		select {
+		case <-time.After(waitEvery):
+		case <-ctx.Done():
+			return o, context.Cause(ctx)
+		}
+	}
+}
+
+// beginAnew notes that none of the events of the builder to come has been read.
+func (r *run) beginAnew(why string) error {
+	zero := 0
+	if err := r.log.append(entry{Event: driver.Event{Type: driver.TypeLog, Text: why}, Copied: &zero}); err != nil {
+		return storageError{err}
+	}
+	return nil
+}
+
+// launch starts a builder, unless somebody else has meanwhile, and tells whose project it runs in.
+func (r *run) launch(ctx context.Context, order store.Order) (project string, err error) {
+	unlock, err := r.s.files.lock(ctx, r.rec.ID)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	for {
+		w, found, err := r.s.workload(ctx, builderID(r.rec.ID))
+		if err != nil {
+			return "", err
+		}
+		if !found {
+			break
+		}
+		if w.State != workloads.Stopping && w.State != workloads.Ended {
+			return w.Project, nil
+		}
+		if _, err := r.s.cfg.Workloads.Ended(ctx, w.Project, w.ID); err != nil && !problem.Is(err, problem.NotFound) {
+			return "", err
+		}
+	}
+	if err := r.s.cfg.Store.Order(r.rec.ID, order); err != nil {
+		return "", fault(err)
+	}
+	if err := r.beginAnew("the builder starts"); err != nil {
+		return "", err
+	}
+	if err := r.update(ctx, func(b *buildRecord) { b.Workload = builderID(b.ID) }); err != nil {
+		return "", err
+	}
+	err = r.s.launch(ctx, By{User: r.rec.By}, r.ref.project, builderID(r.rec.ID), r.rec.ID, fmt.Sprintf("%s build %d", r.ref.name, r.ref.n))
+	if err != nil {
+		return "", driver.Failf(driver.ToolFailed, "the builder cannot be started: %w", err)
+	}
+	return r.ref.project, nil
+}
+
+// order is what the builder of a plan is told.
+func (s *Service) order(p *plan) (store.Order, error) {
+	o, err := s.cfg.Order(p.kind)
+	if err != nil {
+		return o, err
+	}
+	o.Task, o.Lock, o.Options, o.Requested = store.TaskBuild, p.lock, p.options, p.requested()
+	o.Alias, o.ChannelURLs, o.Index = p.rules.ChannelAlias, p.rules.ChannelURLs, p.rules.Index
+	return o, nil
+}
+
+// launch starts a builder as a workload of a project.
+func (s *Service) launch(ctx context.Context, by By, project, workload, id, name string) error {
+	spec, err := json.Marshal(build.Spec{Events: s.cfg.Store.Events(id)})
+	if err != nil {
+		return fmt.Errorf("launch builder: %w", err)
+	}
+	argv := append(slices.Clone(s.cfg.Builder), "--store", s.cfg.Store.Dir(), "--id", id)
+	_, err = s.cfg.Workloads.Launch(ctx, workloads.Request{
+		Project: project, Owner: by.User, Name: name, Labels: map[string]string{"prefix": id},
+		Workload: scheduling.Workload{
+			ID: workload, Kind: build.Kind, Argv: argv, Env: s.cfg.BuilderEnv, Dir: s.cfg.Store.Dir(), Spec: spec,
+			Limits: scheduling.Limits{MemoryBytes: s.cfg.MemoryBytes},
+		},
+	})
+	return err
+}
+
+// attend copies the builder's events into the log until it says its result, or has ended without.
+func (r *run) attend(ctx context.Context, project string) (result *driver.Event, end workloads.End, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type ended struct {
+		end workloads.End
+		err error
+	}
+	over := make(chan ended, 1)
+	go func() {
+		e, err := r.s.cfg.Workloads.Ended(ctx, project, builderID(r.rec.ID))
+		if problem.Is(err, problem.NotFound) { // before we looked
+			err = nil
+		}
+		over <- ended{e, err}
+	}()
+	t := &tail{path: r.s.cfg.Store.Events(r.rec.ID), skip: r.log.position()}
+	defer t.close()
+	look := time.NewTicker(tailEvery)
+	defer look.Stop()
+	for {
+		if result, err = r.copy(ctx, t); result != nil || err != nil {
+			return result, end, err
+		}
+		select {
+		case <-look.C:
+		case e := <-over:
+			if e.err != nil {
+				return nil, end, e.err
+			}
+			result, err = r.copy(ctx, t)
+			return result, e.end, err
+		case <-ctx.Done():
+			return nil, end, context.Cause(ctx)
+		}
+	}
+}
+
+// tailEvery is how often the builder's events are looked at. A look that finds nothing is one read of a file.
+const tailEvery = 5 * time.Millisecond
+
+// copy takes over what the builder has told since the last time; its result is told in our own words.
+func (r *run) copy(ctx context.Context, t *tail) (*driver.Event, error) {
+	for {
+		e, ok, err := t.next()
+		if err != nil || !ok {
+			return nil, err
+		}
+		if e.Type == driver.TypeResult {
+			return &e, nil
+		}
+		if err := r.log.append(entry{Event: e, Copied: &t.read}); err != nil {
+			return nil, storageError{err}
+		}
+		if e.Phase != "" && e.Phase != r.rec.Phase {
+			if err := r.update(ctx, func(b *buildRecord) { b.Phase = e.Phase }); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// tail reads a builder's events.
+type tail struct {
+	reader
+	path string
+	skip int // lines that were read before
+	read int // lines so far
+}
+
+// next gives the next event that was not read before. Lines that are no events are left out: a builder may be of another version.
+func (t *tail) next() (driver.Event, bool, error) {
+	t.reader.path = t.path
+	for {
+		line, ok, err := t.line()
+		if errors.Is(err, io.EOF) || !ok {
+			return driver.Event{}, false, nil
+		}
+		if err != nil {
+			return driver.Event{}, false, storageError{err}
+		}
+		t.read++
+		var e driver.Event
+		if t.read <= t.skip || json.Unmarshal(line, &e) != nil {
+			continue
+		}
+		return e, true, nil
+	}
+}
+
+// clear ends the builder of a build that was canceled and removes what it has made, unless another build waits for the same.
+func (r *run) clear(ctx context.Context) error {
+	id := r.rec.ID
+	if id == "" {
+		return nil
+	}
+	unlock, err := r.s.files.lock(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	shared, err := r.s.awaited(ctx, id, r.ref)
+	if err != nil || shared {
+		return err
+	}
+	if err := r.s.stopWorkload(ctx, builderID(id)); err != nil {
+		return err
+	}
+	if _, whole := r.s.cfg.Store.Manifest(id); whole {
+		return nil
+	}
+	return r.s.cfg.Store.Remove(ctx, id)
+}
+
+// awaited says whether another build waits for a prefix.
+func (s *Service) awaited(ctx context.Context, id string, but buildRef) (bool, error) {
+	builds, err := all[buildRecord](ctx, s.cfg.Storage, buildKeys)
+	if err != nil {
+		return false, err
+	}
+	for _, b := range builds {
+		ref := buildRef{b.value.Project, b.value.Environment, b.value.Number}
+		if b.value.ID == id && !b.value.State.Ended() && ref != but {
+			return true, nil
+		}
+	}
+	return false, nil
+}

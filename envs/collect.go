@@ -1,0 +1,339 @@
+package envs
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hopyard/hopyard/envs/build"
+	"github.com/hopyard/hopyard/envs/store"
+	"github.com/hopyard/hopyard/workloads"
+)
+
+const (
+	// handedOut is how long the files stay that a program was told to run on: it may only be starting.
+	handedOut = 10 * time.Minute
+	// young is how long files stay after they were made, whoever wants them.
+	young = time.Hour
+	// collectEvery is how often files are collected although nothing was built.
+	collectEvery = 24 * time.Hour
+)
+
+// rule says in words what Collect keeps.
+func (s *Service) rule() string {
+	return fmt.Sprintf("Kept are the builds in use, builds that programs run on, pinned builds, the last %d ready builds of each environment, and all "+
+		"that was made in the last hour or is being made. Of others the files go; their content, log and history stay, and activating one restores it.", s.cfg.Keep)
+}
+
+// roots are the prefixes that the store has been told to keep for us.
+type roots struct {
+	telling sync.Mutex // held while the store is told
+
+	mu     sync.Mutex           // guards below
+	told   map[string]bool      // nil until the store has been told in this process
+	handed map[string]time.Time // when a prefix was last asked for
+}
+
+// handOut notes that somebody was told of a prefix.
+func (r *roots) handOut(id string, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.handed == nil {
+		r.handed = map[string]time.Time{}
+	}
+	r.handed[id] = now
+}
+
+// recent are the prefixes that were asked for lately; older ones are forgotten.
+func (r *roots) recent(now time.Time) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.handed, func(_ string, at time.Time) bool { return now.Sub(at) > handedOut })
+	return slices.Collect(maps.Keys(r.handed))
+}
+
+// present says whether the files of a prefix are there, after it has told the store to keep them.
+func (s *Service) present(ctx context.Context, id string) (*store.Manifest, bool, error) {
+	if err := s.want(ctx, id); err != nil {
+		return nil, false, err
+	}
+	m, ok := s.cfg.Store.Find(id)
+	return m, ok, nil
+}
+
+// want tells the store that a prefix is to be kept.
+func (s *Service) want(ctx context.Context, id string) error {
+	s.roots.handOut(id, s.now())
+	s.roots.telling.Lock()
+	defer s.roots.telling.Unlock()
+	if s.roots.told[id] {
+		return nil
+	}
+	if s.roots.told == nil {
+		return s.tellRoots(ctx)
+	}
+	return s.setRoots(ctx, append(slices.Collect(maps.Keys(s.roots.told)), id))
+}
+
+// tellRoots tells the store all that is to be kept; telling is held.
+func (s *Service) tellRoots(ctx context.Context) error {
+	keep, err := s.kept(ctx)
+	if err != nil {
+		return err
+	}
+	return s.setRoots(ctx, append(keep, s.roots.recent(s.now())...))
+}
+
+func (s *Service) setRoots(ctx context.Context, keep []string) error {
+	if err := s.cfg.Store.SetRoots(ctx, s.cfg.Site, keep); err != nil {
+		return err
+	}
+	told := make(map[string]bool, len(keep))
+	for _, id := range keep {
+		told[id] = true
+	}
+	s.roots.told = told
+	return nil
+}
+
+// kept are the prefixes that the rule keeps.
+func (s *Service) kept(ctx context.Context) ([]string, error) {
+	keep := map[string]bool{}
+	environments, err := all[envRecord](ctx, s.cfg.Storage, envKeys)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range environments {
+		if e.value.Active != nil {
+			keep[e.value.Active.ID] = true
+		}
+	}
+	builds, err := all[buildRecord](ctx, s.cfg.Storage, buildKeys)
+	if err != nil {
+		return nil, err
+	}
+	s.keepBuilds(keep, builds)
+	if err := s.keepReplaced(ctx, keep, environments, builds); err != nil {
+		return nil, err
+	}
+	running, err := s.cfg.Workloads.List(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range running {
+		keep[prefixOf(w)] = true
+	}
+	manifests, err := s.cfg.Store.Manifests()
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range manifests {
+		if s.now().Sub(m.Finished) < young {
+			keep[m.ID] = true
+		}
+	}
+	delete(keep, "")
+	return slices.Collect(maps.Keys(keep)), nil
+}
+
+// prefixOf is the prefix that a workload runs on or makes; empty where there is none.
+func prefixOf(w workloads.Info) string {
+	switch {
+	case w.Environment != nil:
+		return w.Environment.ID
+	case w.Kind == build.Kind:
+		_, id, _ := strings.Cut(w.ID, "-")
+		return id
+	default:
+		return ""
+	}
+}
+
+// keepBuilds adds pinned builds, those that are not over, and the last ready ones of each environment.
+func (s *Service) keepBuilds(keep map[string]bool, builds []stored[buildRecord]) {
+	ready := map[string]map[string]bool{} // prefixes by environment
+	for _, b := range slices.Backward(builds) {
+		env := envKey(b.value.Project, b.value.Environment)
+		if b.value.Pinned || !b.value.State.Ended() {
+			keep[b.value.ID] = true
+		}
+		if b.value.State != Ready {
+			continue
+		}
+		if ready[env] == nil {
+			ready[env] = map[string]bool{}
+		}
+		if ready[env][b.value.ID] = true; len(ready[env]) <= s.cfg.Keep {
+			keep[b.value.ID] = true
+		}
+	}
+}
+
+// keepReplaced adds builds that were in use until lately: another process may have handed them out.
+func (s *Service) keepReplaced(ctx context.Context, keep map[string]bool, environments []stored[envRecord], builds []stored[buildRecord]) error {
+	ids := map[buildRef]string{}
+	for _, b := range builds {
+		ids[buildRef{b.value.Project, b.value.Environment, b.value.Number}] = b.value.ID
+	}
+	for _, e := range environments {
+		if e.value.Active == nil || s.now().Sub(e.value.Active.Since) > handedOut {
+			continue
+		}
+		history, err := newestFirst[Activation](ctx, s.cfg.Storage, activationKeys+e.value.Project+"/"+e.value.Name+"/")
+		if err != nil {
+			return err
+		}
+		for _, a := range history {
+			if s.now().Sub(a.Created) > handedOut {
+				break
+			}
+			keep[ids[buildRef{e.value.Project, e.value.Name, a.From}]] = true
+		}
+	}
+	return nil
+}
+
+// Collect removes the files of all builds, of whatever project, that the rule does not keep.
+func (s *Service) Collect(ctx context.Context, by By, project string) (Report, error) {
+	report, err := s.collectNow(ctx)
+	if err == nil {
+		s.audit(ctx, by, "environment_collected", project, "", fmt.Sprintf("%d builds, %d bytes", report.Builds, report.Bytes))
+	}
+	return report, err
+}
+
+func (s *Service) collectNow(ctx context.Context) (Report, error) {
+	if err := s.cfg.Workloads.Recovered(ctx); err != nil {
+		return Report{}, err
+	}
+	s.roots.telling.Lock()
+	err := s.tellRoots(ctx)
+	s.roots.telling.Unlock()
+	if err != nil {
+		return Report{}, err
+	}
+	done, err := s.cfg.Store.Collect(ctx)
+	if len(done.IDs) > 0 {
+		s.usage.forget()
+		s.hub.publish(Change{})
+		s.cfg.Log.InfoContext(ctx, "files of environments collected", "builds", len(done.IDs), "bytes", done.Bytes)
+	}
+	return Report{Builds: len(done.IDs), Bytes: done.Bytes}, err
+}
+
+// askCollect asks for a collection soon.
+func (s *Service) askCollect() {
+	select {
+	case s.collect <- struct{}{}:
+	default: // it has been asked for
+	}
+}
+
+// collectAtTimes collects after builds and daily.
+func (s *Service) collectAtTimes() {
+	daily := time.NewTicker(collectEvery)
+	defer daily.Stop()
+	for {
+		select {
+		case <-s.collect:
+		case <-daily.C:
+		case <-s.ctx.Done():
+			return
+		}
+		if _, err := s.collectNow(s.ctx); err != nil && s.ctx.Err() == nil {
+			s.cfg.Log.Error("files of environments are not collected", "error", err)
+		}
+	}
+}
+
+// Usage tells what a project's environments need on disk, and the rule by which that gets less.
+func (s *Service) Usage(ctx context.Context, project string) (Usage, error) {
+	u, err := s.diskOf(ctx, project)
+	if err != nil {
+		return Usage{}, err
+	}
+	return Usage{Exclusive: u.total.Exclusive, Shared: u.total.Shared, Builds: u.builds, Rule: s.rule()}, nil
+}
+
+// disk is what a project's environments need.
+type disk struct {
+	total  store.Usage
+	byName map[string]store.Usage
+	builds int
+	at     time.Time
+}
+
+// usageFor is how long what was measured is believed if nothing was built or collected here: measuring reads a list of files of every
+// prefix.
+const usageFor = time.Minute
+
+// usageCache keeps what was measured.
+type usageCache struct {
+	mu    sync.Mutex
+	disks map[string]disk // by project; guarded by mu
+	epoch int             // how often all was forgotten; guarded by mu
+}
+
+func (c *usageCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.disks = nil
+	c.epoch++
+}
+
+func (c *usageCache) get(project string, now time.Time) (d disk, ok bool, epoch int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d, ok = c.disks[project]
+	return d, ok && now.Sub(d.at) < usageFor, c.epoch
+}
+
+func (c *usageCache) put(project string, d disk, epoch int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if epoch != c.epoch {
+		return
+	}
+	if c.disks == nil {
+		c.disks = map[string]disk{}
+	}
+	c.disks[project] = d
+}
+
+func (s *Service) diskOf(ctx context.Context, project string) (disk, error) {
+	d, ok, epoch := s.usage.get(project, s.now())
+	if ok {
+		return d, nil
+	}
+	builds, err := all[buildRecord](ctx, s.cfg.Storage, buildKeys+project+"/")
+	if err != nil {
+		return d, err
+	}
+	sets := map[string][]string{}
+	whole := map[string]bool{}
+	for _, b := range builds {
+		if _, ok := s.cfg.Store.Manifest(b.value.ID); ok {
+			sets[b.value.Environment] = append(sets[b.value.Environment], b.value.ID)
+			whole[b.value.ID] = true
+		}
+	}
+	names := slices.Collect(maps.Keys(sets))
+	lists := [][]string{slices.Collect(maps.Keys(whole))}
+	for _, name := range names {
+		lists = append(lists, sets[name])
+	}
+	usages, err := s.cfg.Store.Usages(lists...)
+	if err != nil {
+		return d, err
+	}
+	d = disk{total: usages[0], byName: map[string]store.Usage{}, builds: len(whole), at: s.now()}
+	for i, name := range names {
+		d.byName[name] = usages[i+1]
+	}
+	s.usage.put(project, d, epoch)
+	return d, nil
+}

@@ -1,0 +1,347 @@
+package envs
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/envs/policy"
+	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/plugins/storage"
+	"github.com/hopyard/hopyard/projects"
+	"github.com/hopyard/hopyard/workloads"
+)
+
+// nameShape is what environments are called; names become names of kernelspecs.
+var nameShape = regexp.MustCompile(`^[a-z0-9]+(?:[-_.][a-z0-9]+)*$`)
+
+const (
+	maxName = 40
+	maxText = 500 // bytes of what people write about a change
+)
+
+func checkName(name string) error {
+	if len(name) <= maxName && nameShape.MatchString(name) {
+		return nil
+	}
+	return problem.New(problem.Invalid, "the name of an environment is 1 to %d lower-case letters and digits, and may have single -, _ or . between them", maxName)
+}
+
+// checkText bounds what a person wrote about a change.
+func checkText(text string) error {
+	if len(text) > maxText || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return problem.New(problem.Invalid, "a message is at most %d bytes of plain text on one line", maxText)
+	}
+	return nil
+}
+
+// errPrivate is the answer to whoever wants scripts of packages to run.
+var errPrivate = problem.New(problem.Unsupported, "builds that run the scripts of packages stay off until programs are isolated from each other")
+
+// List tells of all environments of a project, the default one first.
+func (s *Service) List(ctx context.Context, project string) ([]Environment, error) {
+	records, err := s.environments(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	return s.describe(ctx, project, records)
+}
+
+// Get tells of one environment, or returns a problem.NotFound.
+func (s *Service) Get(ctx context.Context, project, name string) (Environment, error) {
+	env, err := s.environment(ctx, project, name)
+	if err != nil {
+		return Environment{}, err
+	}
+	described, err := s.describe(ctx, project, []envRecord{env})
+	if err != nil {
+		return Environment{}, err
+	}
+	return described[0], nil
+}
+
+// describe adds what is not stored: the latest build, who runs on what, and the disk.
+func (s *Service) describe(ctx context.Context, project string, records []envRecord) ([]Environment, error) {
+	programs, err := s.programs(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	usage, err := s.diskOf(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Environment, 0, len(records))
+	for _, r := range records {
+		env := r.Environment
+		env.InUse = inUse(programs, r.Name)
+		env.Exclusive, env.Shared = usage.byName[r.Name].Exclusive, usage.byName[r.Name].Shared
+		if env.Latest, err = s.latest(ctx, r); err != nil {
+			return nil, err
+		}
+		out = append(out, env)
+	}
+	return out, nil
+}
+
+// latest is the newest build of an environment, nil where there is none.
+func (s *Service) latest(ctx context.Context, env envRecord) (*Build, error) {
+	q := storage.Query{Prefix: buildKeys + env.Project + "/" + env.Name + "/", Reverse: true, Limit: 1}
+	page, err := s.cfg.Storage.List(ctx, q)
+	if err != nil || len(page.Records) == 0 {
+		return nil, err
+	}
+	b, _, err := load[buildRecord](ctx, s.cfg.Storage, page.Records[0].Key)
+	if err != nil {
+		return nil, missing(err, "the build has just been deleted; look again")
+	}
+	shown := s.show(env, b)
+	return &shown, nil
+}
+
+// programs are the workloads that run on environments of a project.
+func (s *Service) programs(ctx context.Context, project string) ([]workloads.Info, error) {
+	running, err := s.cfg.Workloads.List(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(running, func(w workloads.Info) bool { return w.Environment == nil || w.State == workloads.Ended }), nil
+}
+
+func inUse(programs []workloads.Info, name string) []InUse {
+	var out []InUse
+	for _, w := range programs {
+		if w.Environment.Name != name {
+			continue
+		}
+		i := slices.IndexFunc(out, func(u InUse) bool { return u.Build == w.Environment.Build })
+		if i < 0 {
+			i, out = len(out), append(out, InUse{Build: w.Environment.Build})
+		}
+		out[i].Workloads = append(out[i].Workloads, w.ID)
+	}
+	slices.SortFunc(out, func(a, b InUse) int { return b.Build - a.Build })
+	return out
+}
+
+// Update changes what is no content of an environment.
+func (s *Service) Update(ctx context.Context, by By, project, name string, p Patch) (Environment, error) {
+	if p.Default != nil && !*p.Default {
+		return Environment{}, problem.New(problem.Invalid, "make another environment the default one instead")
+	}
+	if p.Kind != nil && *p.Kind != lock.Conda && *p.Kind != lock.Venv {
+		return Environment{}, problem.New(problem.Invalid, "an environment is of kind %s or %s", lock.Conda, lock.Venv)
+	}
+	if p.Policy != nil {
+		if err := p.Policy.Validate(); err != nil {
+			return Environment{}, problem.New(problem.Invalid, "the rules cannot be: %w", err)
+		}
+	}
+	_, err := s.change(ctx, project, name, func(st *step) error {
+		if p.Kind != nil && *p.Kind != st.env.Kind {
+			st.env.Kind, st.env.Why = *p.Kind, by.User+" asked for it"
+		}
+		if p.Policy != nil {
+			st.env.Policy = p.Policy
+		}
+		if p.Default != nil {
+			return s.makeDefault(ctx, st)
+		}
+		return nil
+	})
+	if err != nil {
+		return Environment{}, err
+	}
+	s.audit(ctx, by, "environment_changed", project, name, "")
+	return s.Get(ctx, project, name)
+}
+
+// makeDefault makes the environment of st the default one, and no other.
+func (s *Service) makeDefault(ctx context.Context, st *step) error {
+	st.env.Default = true
+	others, err := all[envRecord](ctx, s.cfg.Storage, envKeys+st.env.Project+"/")
+	if err != nil {
+		return err
+	}
+	for _, o := range others {
+		if o.value.Default && o.value.Name != st.env.Name {
+			o.value.Default = false
+			st.update(o.key, o.value, o.rev)
+		}
+	}
+	return nil
+}
+
+// Delete removes an environment with its history and logs. A problem.Conflict names the programs that run on it. Files stay
+// until they are collected.
+func (s *Service) Delete(ctx context.Context, by By, project, name string) error {
+	if _, err := s.environment(ctx, project, name); err != nil {
+		return err
+	}
+	programs, err := s.programs(ctx, project)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, w := range programs {
+		if w.Environment.Name == name {
+			names = append(names, fmt.Sprintf("%s (%s of %s)", w.Name, w.Kind, w.Owner))
+		}
+	}
+	if len(names) > 0 {
+		return problem.New(problem.Conflict, "stop what runs on the environment %q first: %s", name, strings.Join(names, ", "))
+	}
+	if err := s.remove(ctx, by, project, name); err != nil {
+		return err
+	}
+	s.audit(ctx, by, "environment_deleted", project, name, "")
+	return nil
+}
+
+// remove deletes an environment for everybody, and then all that belongs to it.
+func (s *Service) remove(ctx context.Context, by By, project, name string) error {
+	_, err := s.change(ctx, project, name, func(st *step) error {
+		wasDefault := st.env.Default
+		st.env.Deleting, st.env.Default, st.env.Active = true, false, nil
+		if wasDefault {
+			return s.passDefault(ctx, st)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.finishRemoval(ctx, by, project, name)
+}
+
+// passDefault makes the oldest of the others the default one.
+func (s *Service) passDefault(ctx context.Context, st *step) error {
+	others, err := all[envRecord](ctx, s.cfg.Storage, envKeys+st.env.Project+"/")
+	if err != nil {
+		return err
+	}
+	others = slices.DeleteFunc(others, func(o stored[envRecord]) bool { return o.value.Deleting || o.value.Name == st.env.Name })
+	if len(others) == 0 {
+		return nil
+	}
+	heir := slices.MinFunc(others, func(a, b stored[envRecord]) int { return a.value.Created.Compare(b.value.Created) })
+	heir.value.Default = true
+	st.update(heir.key, heir.value, heir.rev)
+	return nil
+}
+
+// finishRemoval removes all that belongs to an environment that is marked as deleted, and the mark last. It is harmless twice.
+func (s *Service) finishRemoval(ctx context.Context, by By, project, name string) error {
+	builds, err := s.builds(ctx, project, name)
+	if err != nil {
+		return err
+	}
+	for _, b := range builds {
+		if !b.value.State.Ended() {
+			if err := s.cancelBuild(ctx, by, project, name, b.value.Number); err != nil && !problem.Is(err, problem.Conflict) && !problem.Is(err, problem.NotFound) {
+				return err
+			}
+		}
+	}
+	unlock, err := s.lines.lock(ctx, project+"/"+name) // nobody works on its builds any more
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for _, prefix := range []string{buildKeys, revisionKeys, activationKeys} {
+		if err := s.deleteAll(ctx, prefix+project+"/"+name+"/"); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(filepath.Dir(s.cfg.Store.Log(project, name, 1))); err != nil {
+		return fmt.Errorf("delete logs of environment %s: %w", name, err)
+	}
+	return s.apply(ctx, project, storage.Delete(envKey(project, name)))
+}
+
+func (s *Service) deleteAll(ctx context.Context, prefix string) error {
+	for {
+		page, err := s.cfg.Storage.List(ctx, storage.Query{Prefix: prefix, Limit: storage.MaxOps})
+		if err != nil || len(page.Records) == 0 {
+			return err
+		}
+		var ops []storage.Op
+		for _, r := range page.Records {
+			ops = append(ops, storage.Delete(r.Key))
+		}
+		if _, err := s.cfg.Storage.Apply(ctx, ops...); err != nil {
+			return err
+		}
+	}
+}
+
+// Forget removes all environments of a project that is being deleted. The caller has stopped what ran in it.
+func (s *Service) Forget(ctx context.Context, by By, project string) error {
+	records, err := all[envRecord](ctx, s.cfg.Storage, envKeys+project+"/")
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r.value.Deleting {
+			err = s.finishRemoval(ctx, by, project, r.value.Name)
+		} else {
+			err = s.remove(ctx, by, project, r.value.Name)
+		}
+		if err != nil && !problem.Is(err, problem.NotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// audit takes note of what somebody did; a lost note is logged and stops nothing.
+func (s *Service) audit(ctx context.Context, by By, action, project, name, detail string) {
+	if s.cfg.Audit == nil {
+		return
+	}
+	e := projects.Entry{User: by.User, Remote: by.Remote, Action: action, Resource: "environment " + name, Project: project, Detail: detail}
+	if err := s.cfg.Audit.Record(context.WithoutCancel(ctx), e); err != nil {
+		s.cfg.Log.ErrorContext(ctx, "audit entry lost", "environment", name, "action", action, "error", err)
+	}
+}
+
+// rules are those for an environment of a project.
+func (s *Service) rules(project string, env *envRecord) policy.Rules {
+	site := s.cfg.Rules.For(project)
+	if env == nil || env.Policy == nil {
+		return site
+	}
+	return policy.Merge(site, *env.Policy)
+}
+
+// denied is the problem of what the policy refuses; nil if it refuses nothing.
+func denied(findings []driver.Failure) error {
+	if f := refusal(findings); f != nil {
+		return &problem.Problem{Code: problem.Conflict, Message: f.Message, Err: f}
+	}
+	return nil
+}
+
+// refusal is one Failure that tells all findings.
+func refusal(findings []driver.Failure) *driver.Failure {
+	if len(findings) == 0 {
+		return nil
+	}
+	f := findings[0]
+	if more := len(findings) - 1; more > 0 {
+		lines := make([]string, len(findings))
+		for i, x := range findings {
+			lines[i] = x.Message
+		}
+		f.Tree = strings.Join(lines, "\n")
+		f.Message = fmt.Sprintf("%s (and %d more)", f.Message, more)
+	}
+	return &f
+}

@@ -1,0 +1,120 @@
+package envs
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/hopyard/hopyard/plugins/storage"
+)
+
+// known is what memory keeps of environments, so that programs start without asking storage. What is written through this
+// Service is forgotten before the writer gets an answer, what others write when storage tells of it.
+type known struct {
+	mu       sync.Mutex // guards below
+	projects map[string][]envRecord
+	times    map[string]uint64 // how often each was forgotten
+	epoch    uint64            // how often all were
+	watching bool              // storage tells of what others write; without that, nothing is kept
+}
+
+func (k *known) get(project string) (envs []envRecord, ok bool, at [2]uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	envs, ok = k.projects[project]
+	return envs, ok, [2]uint64{k.times[project], k.epoch}
+}
+
+// put keeps what was read, unless it was forgotten since the moment at.
+func (k *known) put(project string, envs []envRecord, at [2]uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.watching || at != [2]uint64{k.times[project], k.epoch} {
+		return
+	}
+	if k.projects == nil {
+		k.projects = map[string][]envRecord{}
+	}
+	k.projects[project] = envs
+}
+
+func (k *known) forget(project string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.projects, project)
+	if k.times == nil {
+		k.times = map[string]uint64{}
+	}
+	k.times[project]++
+}
+
+// forgetAll begins anew; watching says whether storage tells of changes from now on.
+func (k *known) forgetAll(watching bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.projects, k.watching = nil, watching
+	k.epoch++
+}
+
+// environments are those of a project, the default one first, then the oldest. The result is shared: do not change it.
+func (s *Service) environments(ctx context.Context, project string) ([]envRecord, error) {
+	envs, ok, at := s.known.get(project)
+	if ok {
+		return envs, nil
+	}
+	records, err := all[envRecord](ctx, s.cfg.Storage, envKeys+project+"/")
+	if err != nil {
+		return nil, err
+	}
+	envs = make([]envRecord, 0, len(records))
+	for _, r := range records {
+		if !r.value.Deleting {
+			envs = append(envs, r.value)
+		}
+	}
+	slices.SortStableFunc(envs, func(a, b envRecord) int {
+		return cmp.Or(-compareBool(a.Default, b.Default), a.Created.Compare(b.Created))
+	})
+	s.known.put(project, envs, at)
+	return envs, nil
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
+}
+
+// environment is one of a project, from memory.
+func (s *Service) environment(ctx context.Context, project, name string) (envRecord, error) {
+	envs, err := s.environments(ctx, project)
+	if err != nil {
+		return envRecord{}, err
+	}
+	for _, e := range envs {
+		if e.Name == name {
+			return e, nil
+		}
+	}
+	return envRecord{}, noEnvironment(project, name)
+}
+
+// build reads a build from storage.
+func (s *Service) build(ctx context.Context, project, name string, n int) (buildRecord, storage.Revision, error) {
+	if _, err := s.environment(ctx, project, name); err != nil {
+		return buildRecord{}, 0, err
+	}
+	b, rev, err := load[buildRecord](ctx, s.cfg.Storage, numbered(buildKeys, project, name, n))
+	return b, rev, missing(err, "there is no build %d of environment %q", n, name)
+}
+
+// builds are all builds of an environment, the oldest first.
+func (s *Service) builds(ctx context.Context, project, name string) ([]stored[buildRecord], error) {
+	return all[buildRecord](ctx, s.cfg.Storage, buildKeys+project+"/"+name+"/")
+}

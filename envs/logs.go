@@ -1,0 +1,315 @@
+package envs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/internal/watch"
+)
+
+// entry is a line of a build's log. Only the Service writes it.
+type entry struct {
+	driver.Event
+	// Copied, where it is set, is how many lines of the builder's own events are in the log by now: whoever follows the builder
+	// next goes on there. A new builder begins with 0.
+	Copied *int `json:"copied,omitempty"`
+}
+
+// journal is the log of a build that is being worked on. It is safe for concurrent use.
+type journal struct {
+	bell watch.Bell
+
+	mu       sync.Mutex // guards below
+	file     *os.File
+	seq      uint64
+	copied   int
+	progress *driver.Event // the last one
+	ended    bool          // the last line is a result
+	now      func() time.Time
+}
+
+// openJournal opens a log to write behind what is there. Half a line, from a process that was killed, is cut off.
+func openJournal(path string, now func() time.Time) (*journal, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("log of a build: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("log of a build: %w", err)
+	}
+	j := &journal{file: f, now: now}
+	if err := j.read(); err != nil {
+		return nil, errors.Join(fmt.Errorf("log of a build: %w", err), f.Close())
+	}
+	return j, nil
+}
+
+func (j *journal) read() error {
+	whole := int64(0)
+	r := bufio.NewReader(j.file)
+	for {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		var e entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			break // what follows cannot be trusted either
+		}
+		whole += int64(len(line))
+		j.note(e)
+	}
+	if err := j.file.Truncate(whole); err != nil {
+		return err
+	}
+	_, err := j.file.Seek(whole, io.SeekStart)
+	return err
+}
+
+// note takes over what an entry says of where the log is.
+func (j *journal) note(e entry) {
+	j.seq = e.Seq
+	j.ended = e.Type == driver.TypeResult
+	if e.Copied != nil {
+		j.copied = *e.Copied
+	}
+	switch e.Type {
+	case driver.TypeProgress:
+		j.progress = &e.Event
+	case driver.TypeState:
+		if e.Phase != "" {
+			j.progress = &e.Event
+		}
+	}
+}
+
+// add appends an event of ours.
+func (j *journal) add(e driver.Event) error { return j.append(entry{Event: e}) }
+
+func (j *journal) append(e entry) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e.Seq = j.seq + 1
+	if e.Time.IsZero() {
+		e.Time = j.now().UTC()
+	}
+	if _, err := j.file.Write(append(encode(e), '\n')); err != nil {
+		return fmt.Errorf("log of a build: %w", err)
+	}
+	j.note(e)
+	j.bell.Ring()
+	return nil
+}
+
+// position is how many of the builder's events are in the log.
+func (j *journal) position() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.copied
+}
+
+func (j *journal) last() *driver.Event {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.progress
+}
+
+func (j *journal) close() error {
+	j.bell.Ring() // whoever reads looks elsewhere from now on
+	return j.file.Close()
+}
+
+// resultOf is the last event of a build that is over.
+func resultOf(b buildRecord, text string) driver.Event {
+	return driver.Event{Type: driver.TypeResult, State: string(b.State), Failure: b.Failure, Text: text}
+}
+
+// seal ends the log of a build on which nobody works. It is harmless twice.
+func (s *Service) seal(b buildRecord) {
+	if err := s.sealed(b); err != nil {
+		s.cfg.Log.Error("log of a build is not ended", "project", b.Project, "environment", b.Environment, "build", b.Number, "error", err)
+	}
+}
+
+func (s *Service) sealed(b buildRecord) error {
+	unlock, err := s.logs.lock(s.ctx, s.cfg.Store.Log(b.Project, b.Environment, b.Number))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if s.running(buildRef{b.Project, b.Environment, b.Number}) != nil {
+		return nil // who writes the end, too
+	}
+	j, err := openJournal(s.cfg.Store.Log(b.Project, b.Environment, b.Number), s.cfg.Now)
+	if err != nil {
+		return err
+	}
+	if !j.ended {
+		err = j.add(resultOf(b, ""))
+	}
+	return errors.Join(err, j.close())
+}
+
+// tellInstant writes the log of a build that was ready at once.
+func (s *Service) tellInstant(b buildRecord, text string) {
+	j, err := openJournal(s.cfg.Store.Log(b.Project, b.Environment, b.Number), s.cfg.Now)
+	if err == nil {
+		err = errors.Join(
+			j.add(driver.Event{Type: driver.TypeLog, Text: "the same packages are on disk already: nothing had to be solved or built"}),
+			j.add(resultOf(b, text)), j.close())
+	}
+	if err != nil {
+		s.cfg.Log.Error("log of a build is lost", "project", b.Project, "environment", b.Environment, "build", b.Number, "error", err)
+	}
+}
+
+// readEvery is how often a log is looked at that another process may write.
+const readEvery = 200 * time.Millisecond
+
+// Events yields a build's events after the one numbered after, those that are still to come too. It ends after the result, or with
+// an error when the context ends.
+func (s *Service) Events(ctx context.Context, project, name string, n int, after uint64) iter.Seq2[driver.Event, error] {
+	return func(yield func(driver.Event, error) bool) {
+		if _, err := s.GetBuild(ctx, project, name, n); err != nil {
+			yield(driver.Event{}, err)
+			return
+		}
+		r := &reader{path: s.cfg.Store.Log(project, name, n)}
+		defer r.close()
+		if err := s.stream(ctx, r, buildRef{project, name, n}, after, yield); err != nil {
+			yield(driver.Event{}, err)
+		}
+	}
+}
+
+// stream yields until the build is over and its log read, or the reader has enough.
+func (s *Service) stream(ctx context.Context, r *reader, ref buildRef, after uint64, yield func(driver.Event, error) bool) error {
+	look := time.NewTicker(readEvery)
+	defer look.Stop()
+	for {
+		var heard <-chan struct{}
+		if run := s.running(ref); run != nil {
+			heard = run.log.bell.Heard()
+		}
+		for {
+			e, ok, err := r.next()
+			if err != nil {
+				return err
+			}
+			if !ok {
+				break
+			}
+			if e.Seq > after && !yield(e.Event, nil) {
+				return nil
+			}
+		}
+		if heard == nil {
+			over, err := s.over(ctx, r, ref)
+			if over || err != nil {
+				return err
+			}
+		}
+		select {
+		case <-heard:
+		case <-look.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.ctx.Done():
+			return context.Cause(s.ctx)
+		}
+	}
+}
+
+// over says whether all has been read of a build on which nobody here works.
+func (s *Service) over(ctx context.Context, r *reader, ref buildRef) (bool, error) {
+	b, _, err := s.build(ctx, ref.project, ref.name, ref.n)
+	if err != nil || !b.State.Ended() {
+		return false, err
+	}
+	if !r.ended {
+		s.seal(b) // its process was killed before it could
+	}
+	return r.ended && r.atEnd(), nil
+}
+
+// reader reads a log from its beginning.
+type reader struct {
+	path  string
+	file  *os.File
+	rest  []byte
+	ended bool // the last line was a result
+}
+
+// next reads the next whole line, if there is one.
+func (r *reader) next() (e entry, ok bool, err error) {
+	line, ok, err := r.line()
+	if err != nil || !ok {
+		return e, false, err
+	}
+	if err := json.Unmarshal(line, &e); err != nil {
+		return e, false, fmt.Errorf("log of a build: %w", err)
+	}
+	r.ended = e.Type == driver.TypeResult
+	return e, true, nil
+}
+
+func (r *reader) line() (line []byte, ok bool, err error) {
+	for {
+		if i := bytes.IndexByte(r.rest, '\n'); i >= 0 {
+			line, r.rest = r.rest[:i+1], r.rest[i+1:]
+			return line, true, nil
+		}
+		n, err := r.fill()
+		if err != nil || n == 0 {
+			return nil, false, err
+		}
+	}
+}
+
+// fill reads some more; 0 bytes mean that there is no more yet.
+func (r *reader) fill() (int, error) {
+	if r.file == nil {
+		f, err := os.Open(r.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, fmt.Errorf("log of a build: %w", err)
+		}
+		r.file = f
+	}
+	buf := make([]byte, 32<<10)
+	n, err := r.file.Read(buf)
+	r.rest = append(r.rest, buf[:n]...)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+// atEnd says whether all has been read that is there.
+func (r *reader) atEnd() bool {
+	n, err := r.fill()
+	return n == 0 && err == nil && len(r.rest) == 0
+}
+
+func (r *reader) close() {
+	if r.file != nil {
+		_ = r.file.Close()
+	}
+}

@@ -1,0 +1,264 @@
+package envs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hopyard/hopyard/envs/build"
+	"github.com/hopyard/hopyard/plugins/queue"
+)
+
+// jobBuild is the kind of job that works on the builds of one environment, in their order, until none is left to be built. It is in
+// the queue, so that a build that was asked for happens even if the gateway dies on the way.
+const jobBuild = "environment.build"
+
+type buildJob struct {
+	Project     string `json:"project"`
+	Environment string `json:"environment"`
+}
+
+const (
+	// lease is short: after a gateway was killed its builds wait as long for another.
+	lease   = 10 * time.Second
+	workers = 16 // most of what they do is waiting for the lane, a slot or a builder
+)
+
+var (
+	errCanceled  = errors.New("the build was canceled")
+	errLeaseLost = errors.New("the job's lease was lost")
+)
+
+// enqueue sees to it that somebody works on an environment's builds.
+func (s *Service) enqueue(ctx context.Context, project, name string) error {
+	payload, err := json.Marshal(buildJob{project, name})
+	if err != nil {
+		return fmt.Errorf("build environment %s: %w", name, err)
+	}
+	err = s.cfg.Queue.Enqueue(context.WithoutCancel(ctx), queue.Job{ID: uuid.NewString(), Kind: jobBuild, UniqueKey: project + "/" + name, Payload: payload})
+	if err != nil && !errors.Is(err, queue.ErrDuplicate) {
+		return fmt.Errorf("build environment %s: %w", name, err)
+	}
+	return nil
+}
+
+// serveQueue works on environments, several at a time.
+func (s *Service) serveQueue() {
+	if s.cfg.Workloads.Recovered(s.ctx) != nil {
+		return
+	}
+	free := make(chan struct{}, workers)
+	for {
+		select {
+		case free <- struct{}{}:
+		case <-s.ctx.Done():
+			return
+		}
+		claims, err := s.cfg.Queue.Claim(s.ctx, []string{jobBuild}, 1, lease)
+		if s.ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
+			s.giveBack(claims)
+			return
+		}
+		if err != nil {
+			s.cfg.Log.Error("queue", "error", err)
+			<-free
+			select {
+			case <-time.After(time.Second):
+			case <-s.ctx.Done():
+			}
+			continue
+		}
+		for _, c := range claims {
+			s.wg.Go(func() {
+				defer func() { <-free }()
+				s.handle(c)
+			})
+		}
+		if len(claims) == 0 {
+			<-free
+		}
+	}
+}
+
+// giveBack lets another process have jobs at once.
+func (s *Service) giveBack(claims []queue.Claim) {
+	for _, c := range claims {
+		if err := s.cfg.Queue.Retry(context.WithoutCancel(s.ctx), c, 0, "the gateway stops"); err != nil {
+			s.cfg.Log.Warn("queue", "error", err)
+		}
+	}
+}
+
+// handle does one job under its lease.
+func (s *Service) handle(c queue.Claim) {
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	defer cancel(nil)
+	held := make(chan queue.Claim, 1)
+	go func() { held <- s.hold(ctx, cancel, c) }()
+	var job buildJob
+	err := json.Unmarshal(c.Job.Payload, &job)
+	if err == nil {
+		err = s.work(ctx, job)
+	}
+	lost := errors.Is(context.Cause(ctx), errLeaseLost)
+	cancel(nil)
+	c = <-held
+	switch {
+	case lost:
+		s.cfg.Log.Warn("builds are taken up again", "environment", c.Job.UniqueKey, "error", errLeaseLost)
+	case s.ctx.Err() != nil:
+		s.giveBack([]queue.Claim{c})
+	case err != nil:
+		s.cfg.Log.Error("build will be tried again", "environment", c.Job.UniqueKey, "attempt", c.Attempt, "error", err)
+		err = s.cfg.Queue.Retry(s.ctx, c, min(time.Duration(c.Attempt)*time.Second, time.Minute), err.Error())
+	default:
+		err = s.complete(c, job)
+	}
+	if err != nil && s.ctx.Err() == nil {
+		s.cfg.Log.Error("queue", "error", err)
+	}
+}
+
+// complete ends a job. What was asked for since its worker looked could not be queued; it is now.
+func (s *Service) complete(c queue.Claim, job buildJob) error {
+	if err := s.cfg.Queue.Complete(s.ctx, c); err != nil {
+		return err
+	}
+	_, more, err := s.next(s.ctx, job)
+	if err != nil || !more {
+		return err
+	}
+	return s.enqueue(s.ctx, job.Project, job.Environment)
+}
+
+// hold extends a lease until the context ends, or ends it when the lease is lost.
+func (s *Service) hold(ctx context.Context, cancel context.CancelCauseFunc, c queue.Claim) queue.Claim {
+	extend := time.NewTicker(lease / 4)
+	defer extend.Stop()
+	for {
+		select {
+		case <-extend.C:
+		case <-ctx.Done():
+			return c
+		}
+		next, err := s.cfg.Queue.Extend(ctx, c, lease)
+		switch {
+		case err == nil:
+			c = next
+		case errors.Is(err, queue.ErrLeaseLost):
+			cancel(errLeaseLost)
+			return c
+		case ctx.Err() == nil:
+			s.cfg.Log.Warn("lease of a build is not extended", "environment", c.Job.UniqueKey, "error", err)
+		}
+	}
+}
+
+// work carries out the builds of an environment, one after the other.
+func (s *Service) work(ctx context.Context, job buildJob) error {
+	unlock, err := s.lines.lock(ctx, job.Project+"/"+job.Environment)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for {
+		b, ok, err := s.next(ctx, job)
+		if err != nil || !ok {
+			return err
+		}
+		if err := s.runBuild(ctx, b); err != nil {
+			return err
+		}
+	}
+}
+
+// next is the oldest build of an environment that is not over.
+func (s *Service) next(ctx context.Context, job buildJob) (stored[buildRecord], bool, error) {
+	builds, err := s.builds(ctx, job.Project, job.Environment)
+	if err != nil {
+		return stored[buildRecord]{}, false, err
+	}
+	for _, b := range builds {
+		if !b.value.State.Ended() {
+			return b, true, nil
+		}
+	}
+	return stored[buildRecord]{}, false, nil
+}
+
+// recover takes up what an earlier process left: deletions that broke off, builds that are not over, builders that nobody waits for,
+// and files of builders that were killed.
+func (s *Service) recover() {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
+		err := s.recoverOnce(s.ctx)
+		if err == nil || s.ctx.Err() != nil {
+			return
+		}
+		s.cfg.Log.Error("environments could not be taken up again yet", "error", err)
+		select {
+		case <-time.After(pause):
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Service) recoverOnce(ctx context.Context) error {
+	if err := s.cfg.Workloads.Recovered(ctx); err != nil {
+		return err
+	}
+	environments, err := all[envRecord](ctx, s.cfg.Storage, envKeys)
+	if err != nil {
+		return err
+	}
+	for _, e := range environments {
+		if e.value.Deleting {
+			if err := s.finishRemoval(ctx, By{}, e.value.Project, e.value.Name); err != nil {
+				return err
+			}
+		}
+	}
+	builds, err := all[buildRecord](ctx, s.cfg.Storage, buildKeys)
+	if err != nil {
+		return err
+	}
+	wanted := map[string]bool{}
+	for _, b := range builds {
+		s.solved.note(b.value)
+		if b.value.State.Ended() {
+			continue
+		}
+		wanted[builderID(b.value.ID)] = true
+		if err := s.enqueue(ctx, b.value.Project, b.value.Environment); err != nil {
+			return err
+		}
+	}
+	if err := s.stopOrphans(ctx, wanted); err != nil {
+		return err
+	}
+	swept, err := s.cfg.Store.Sweep(ctx)
+	if len(swept) > 0 {
+		s.cfg.Log.Info("half-built environments removed", "count", len(swept))
+	}
+	return err
+}
+
+// stopOrphans ends builders that no build waits for: their gateway was killed while it canceled them.
+func (s *Service) stopOrphans(ctx context.Context, wanted map[string]bool) error {
+	running, err := s.cfg.Workloads.List(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, w := range running {
+		if w.Kind != build.Kind || wanted[w.ID] || isArchiver(w.ID) {
+			continue
+		}
+		if err := s.stopWorkload(ctx, w.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
