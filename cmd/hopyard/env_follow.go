@@ -50,15 +50,14 @@ func newBuildView(out io.Writer, build int) *buildView {
 // plainEvery is how often progress is worth a line where lines stay.
 const plainEvery = 5 * time.Second
 
-// hear shows one event, and wants more until the result.
-func (p *buildView) hear(raw apiclient.Event) (more bool) {
+// hear shows one event. The result may be the last: a build that is restored goes on behind it.
+func (p *buildView) hear(raw apiclient.Event) (last bool) {
 	var e driver.Event
 	if json.Unmarshal(raw.Data, &e) != nil {
-		return true
+		return false
 	}
 	switch e.Type {
 	case driver.TypeResult:
-		return false
 	case driver.TypeLog:
 		p.line("%s", e.Text)
 	case driver.TypeState:
@@ -69,7 +68,7 @@ func (p *buildView) hear(raw apiclient.Event) (more bool) {
 	case driver.TypeProgress:
 		p.progress(e)
 	}
-	return true
+	return e.Type == driver.TypeResult
 }
 
 // line writes a line that stays.

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/hopyard/hopyard/envs"
+	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/internal/apiclient"
 	"github.com/spf13/cobra"
 )
@@ -192,7 +193,7 @@ func (cli *envCLI) logCommand() *cobra.Command {
 func (s *scope) rawLog(ctx context.Context, name string, n int, out io.Writer) error {
 	err := s.Follow(ctx, s.env(name, "builds", strconv.Itoa(n), "events"), "", func(e apiclient.Event) bool {
 		fmt.Fprintf(out, "%s\n", e.Data)
-		return e.Name != "result"
+		return e.Name == string(driver.TypeResult)
 	})
 	return told(err)
 }

@@ -97,14 +97,18 @@ func (a *API) cancelBuild(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	b, err := a.envs.Cancel(c.Request().Context(), auth.By(c), c.Param("project"), c.Param("environment"), n)
+	ctx, project, name := c.Request().Context(), c.Param("project"), c.Param("environment")
+	if err := a.envs.Cancel(ctx, auth.By(c), project, name, n); err != nil {
+		return err
+	}
+	b, err := a.envs.GetBuild(ctx, project, name, n)
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusAccepted, b)
 }
 
-// diffBuilds says what differs from the build that the query names to the one of the path.
+// diffBuilds says what differs from the build that the query names, or else the one in use, to the one of the path.
 func (a *API) diffBuilds(c echo.Context) error {
 	n, err := buildOf(c)
 	if err != nil {
@@ -113,9 +117,6 @@ func (a *API) diffBuilds(c echo.Context) error {
 	from, err := numberIn(c, "from")
 	if err != nil {
 		return err
-	}
-	if from == 0 {
-		return problem.New(problem.Invalid, "name the build to compare with: ?from=1")
 	}
 	d, err := a.envs.Diff(c.Request().Context(), c.Param("project"), c.Param("environment"), from, n)
 	if err != nil {

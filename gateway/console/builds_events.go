@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/http"
 	"strconv"
 	"time"
@@ -13,33 +14,38 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// buildEvents streams what a build does, as server-sent events, from its beginning or from where the client was, until its result.
-// It ends before when the client goes, loses its rights, or the server stops; the client then comes again and goes on.
+// buildEvents streams what a build does, as server-sent events, from its beginning or from where the client was, to its end. It
+// ends before when the client goes, loses its rights, or the server stops; the client then comes again and goes on.
 func (a *API) buildEvents(c echo.Context) error {
 	n, err := buildOf(c)
 	if err != nil {
 		return err
 	}
+	project, name := c.Param("project"), c.Param("environment")
+	b, err := a.envs.GetBuild(c.Request().Context(), project, name, n)
+	if err != nil {
+		return err
+	}
 	over, stop := until(c, door.CallerOf(c))
 	defer stop()
-	events, err := a.envs.Events(over, c.Param("project"), c.Param("environment"), n, lastSeen(c))
-	if err != nil {
-		return err
-	}
-	first, heardOut, err := a.firstEvent(over, c, n, events)
-	if err != nil {
-		return err
-	}
-	if heardOut {
-		return c.NoContent(http.StatusNoContent) // which tells clients not to come again
-	}
+	events := a.beside(over, a.envs.Events(over, project, name, n, lastSeen(c)))
 	out := newEventWriter(c)
 	defer out.close()
-	out.head()
-	if err := out.write("retry: 2000\n\n"); err != nil {
-		return nil // the client is gone; there is nobody to tell
+	var first []driver.Event
+	if b.State.Ended() { // all is there already: nothing means that the client has had it
+		e, ok := <-events
+		if !ok && over.Err() != nil {
+			return nil
+		}
+		if !ok {
+			return c.NoContent(http.StatusNoContent) // which tells clients not to come again
+		}
+		first = append(first, e)
 	}
-	_ = follow(over, out, first, events) // the same
+	out.head()
+	if err := out.write("retry: 2000\n\n"); err == nil {
+		_ = follow(over, out, first, events) // the client is gone; there is nobody to tell
+	}
 	return nil
 }
 
@@ -52,26 +58,35 @@ func lastSeen(c echo.Context) uint64 {
 	return n
 }
 
-// firstEvent waits for the first event of a build that has ended, whose events are all there: none means that the client has had
-// the result already.
-func (a *API) firstEvent(ctx context.Context, c echo.Context, n int, events <-chan driver.Event) (first *driver.Event, heardOut bool, err error) {
-	b, err := a.envs.GetBuild(ctx, c.Param("project"), c.Param("environment"), n)
-	if err != nil || !b.State.Ended() {
-		return nil, false, err
-	}
-	e, ok := <-events
-	if !ok {
-		return nil, ctx.Err() == nil, nil
-	}
-	return &e, false, nil
+// gathered is how many events wait for a client that is slow to take them, to go out together.
+const gathered = 64
+
+// beside reads events beside the one who writes them and pings. It closes the channel when there are no more, or ctx ends.
+func (a *API) beside(ctx context.Context, events iter.Seq2[driver.Event, error]) <-chan driver.Event {
+	out := make(chan driver.Event, gathered)
+	go func() {
+		defer close(out)
+		for e, err := range events {
+			if err != nil {
+				if ctx.Err() == nil {
+					a.log.WarnContext(ctx, "events of a build broke off", "err", err)
+				}
+				return
+			}
+			select {
+			case out <- e:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
 }
 
-// follow writes events until the result, or until ctx ends.
-func follow(ctx context.Context, out *eventWriter, first *driver.Event, events <-chan driver.Event) error {
-	if first != nil {
-		if done, err := send(out, *first, events); done || err != nil {
-			return err
-		}
+// follow writes events until there are no more, or ctx ends.
+func follow(ctx context.Context, out *eventWriter, first []driver.Event, events <-chan driver.Event) error {
+	if err := send(out, first, events); err != nil {
+		return err
 	}
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
@@ -81,7 +96,7 @@ func follow(ctx context.Context, out *eventWriter, first *driver.Event, events <
 			if !ok {
 				return nil
 			}
-			if done, err := send(out, e, events); done || err != nil {
+			if err := send(out, []driver.Event{e}, events); err != nil {
 				return err
 			}
 		case <-ping.C:
@@ -94,29 +109,23 @@ func follow(ctx context.Context, out *eventWriter, first *driver.Event, events <
 	}
 }
 
-// gatherBytes is how much goes out at once while more is at hand.
-const gatherBytes = 64 << 10
-
-// send writes an event and those that are at hand behind it. It reports whether the result was among them.
-func send(out *eventWriter, e driver.Event, events <-chan driver.Event) (done bool, err error) {
-	var text []byte
-	for {
-		data, err := json.Marshal(e)
-		if err != nil {
-			return false, err
-		}
-		text = fmt.Appendf(text, "id: %d\nevent: %s\ndata: %s\n\n", e.Seq, e.Type, data)
-		if done = e.Type == driver.TypeResult; done || len(text) > gatherBytes {
-			return done, out.write(string(text))
-		}
-		select {
-		case next, ok := <-events:
-			if !ok {
-				return true, out.write(string(text))
-			}
-			e = next
-		default:
-			return false, out.write(string(text))
+// send writes events, and those that wait behind them, together.
+func send(out *eventWriter, now []driver.Event, waiting <-chan driver.Event) error {
+	for range len(waiting) {
+		if e, ok := <-waiting; ok {
+			now = append(now, e)
 		}
 	}
+	var text []byte
+	for _, e := range now {
+		data, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		text = fmt.Appendf(text, "id: %d\nevent: %s\ndata: %s\n\n", e.Seq, e.Type, data)
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	return out.write(string(text))
 }

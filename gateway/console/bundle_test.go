@@ -28,14 +28,17 @@ type site struct {
 	*httptest.Server
 	people  *projects.Service
 	runs    *runs
+	envs    *shelf
 	api     *console.API
 	sockets *door.Sockets
 	tokens  map[string]string
+	// provenance is what every notebook says.
+	provenance console.Provenance
 }
 
-func open(t *testing.T) *site {
+func open(t *testing.T, set ...func(*console.Config)) *site {
 	t.Helper()
-	s := &site{people: projects.Open(memory.NewStorage(), projects.Options{}), runs: &runs{}, sockets: door.NewSockets(), tokens: map[string]string{}}
+	s := &site{people: projects.Open(memory.NewStorage(), projects.Options{}), runs: &runs{}, envs: newShelf(), sockets: door.NewSockets(), tokens: map[string]string{}}
 	t.Cleanup(func() { _ = s.people.Close() })
 	ctx := t.Context()
 	_, err := s.people.EnsureAdmin(ctx)
@@ -53,14 +56,21 @@ func open(t *testing.T) *site {
 		must(t, err)
 		s.tokens[name] = secret
 	}
-	s.serve(t)
+	s.serve(t, set)
 	return s
 }
 
-func (s *site) serve(t *testing.T) {
+func (s *site) serve(t *testing.T, set []func(*console.Config)) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	s.api = console.New(console.Config{People: s.people, Workloads: s.runs, Version: "1.2.3", Commit: "abc", Log: log})
+	config := console.Config{
+		People: s.people, Workloads: s.runs, Environments: s.envs, Version: "1.2.3", Commit: "abc", Log: log,
+		Provenance: func(context.Context, string, string) (console.Provenance, error) { return s.provenance, nil },
+	}
+	for _, change := range set {
+		change(&config)
+	}
+	s.api = console.New(config)
 	t.Cleanup(func() { _ = s.api.Close() })
 	e := echo.New()
 	e.IPExtractor = echo.ExtractIPDirect()

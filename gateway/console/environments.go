@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"iter"
 	"net/http"
 
 	"github.com/hopyard/hopyard/envs"
@@ -33,10 +34,10 @@ type Environments interface {
 	Builds(ctx context.Context, project, name string) ([]envs.Build, error)
 	GetBuild(ctx context.Context, project, name string, n int) (envs.Build, error)
 	Pin(ctx context.Context, by envs.By, project, name string, n int, pinned bool) (envs.Build, error)
-	Cancel(ctx context.Context, by envs.By, project, name string, n int) (envs.Build, error)
+	Cancel(ctx context.Context, by envs.By, project, name string, n int) error
 	DeleteBuild(ctx context.Context, by envs.By, project, name string, n int) error
-	// Events yields a build's events after the one numbered after, and closes the channel after the result or when ctx ends.
-	Events(ctx context.Context, project, name string, n int, after uint64) (<-chan driver.Event, error)
+	// Events yields a build's events after the one numbered after, those to come too. It ends when the build has, or with an error.
+	Events(ctx context.Context, project, name string, n int, after uint64) iter.Seq2[driver.Event, error]
 	Diff(ctx context.Context, project, name string, from, to int) (lock.Diff, error)
 	Packages(ctx context.Context, project, name string, build int) ([]store.Item, error)
 	Lock(ctx context.Context, project, name string, build int) (*lock.Lock, error)

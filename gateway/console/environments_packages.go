@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 
+	"github.com/hopyard/hopyard/envs"
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/store"
 	"github.com/hopyard/hopyard/gateway/auth"
@@ -143,10 +145,20 @@ func (a *API) showEnvironmentPolicy(c echo.Context) error {
 	if words == nil {
 		words = []string{}
 	}
+	p.Rules.PrivateChannels = ownChannels(p.Rules.PrivateChannels, c.Param("project"))
 	return answer(c, struct {
-		Rules any      `json:"rules"`
+		envs.PolicyView
 		Words []string `json:"words"`
-		Kind  string   `json:"kind"`
-		Why   string   `json:"why"`
-	}{p.Rules, words, string(p.Kind), p.Why})
+	}{p, words})
+}
+
+// ownChannels are the private channels that a project may use: who else may is nothing that its members need to know.
+func ownChannels(all map[string][]string, project string) map[string][]string {
+	own := map[string][]string{}
+	for channel, projects := range all {
+		if slices.Contains(projects, project) {
+			own[channel] = []string{project}
+		}
+	}
+	return own
 }

@@ -20,7 +20,13 @@ type event struct{ name, id, data string }
 // listen opens the event stream and yields its events until it ends, then closes the channel.
 func (s *site) listen(t *testing.T, user, query, lastID string) <-chan event {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+console.Base+"/events"+query, nil)
+	return s.hear(t, user, "/events"+query, lastID)
+}
+
+// hear opens any event stream.
+func (s *site) hear(t *testing.T, user, path, lastID string) <-chan event {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+console.Base+path, nil)
 	must(t, err)
 	req.Header.Set("Authorization", "Bearer "+s.tokens[user])
 	if lastID != "" {

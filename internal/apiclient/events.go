@@ -31,14 +31,16 @@ var errSilent = errors.New("the stream went silent")
 // silence is how long a stream may say nothing; the API pings every 15 s.
 const silence = time.Minute
 
-// Follow hears the event stream at path, after the event whose id is given, until hear returns false. A stream that breaks off is
-// taken up again where it was, so that every event is heard once; it gives up when the gateway stays away for a minute.
-func (c *Client) Follow(ctx context.Context, path, after string, hear func(Event) (more bool)) error {
+// Follow hears the event stream at path, after the event whose id is given, to its end. Hear says of each event whether it may be
+// the last: a stream that ends behind such a one has ended, any other has broken off and is taken up again where it was, so that
+// every event is heard once. It gives up when the gateway stays away for a minute.
+func (c *Client) Follow(ctx context.Context, path, after string, hear func(Event) (last bool)) error {
 	lost := time.Time{} // when the stream was lost
 	for {
-		again, heard, err := c.stream(ctx, path, &after, hear)
-		if !again {
-			return err
+		last := false
+		again, heard, err := c.stream(ctx, path, &after, func(e Event) { last = hear(e) })
+		if !again || last {
+			return ended(ctx, err, last)
 		}
 		if heard || lost.IsZero() {
 			lost = time.Now()
@@ -54,8 +56,16 @@ func (c *Client) Follow(ctx context.Context, path, after string, hear func(Event
 	}
 }
 
+// ended is nil for a stream that was heard out, whatever ended its connection.
+func ended(ctx context.Context, err error, last bool) error {
+	if last && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
 // stream hears one connection. It moves after along, and reports whether to try again and whether anything has been heard.
-func (c *Client) stream(ctx context.Context, path string, after *string, hear func(Event) bool) (again, heard bool, err error) {
+func (c *Client) stream(ctx context.Context, path string, after *string, hear func(Event)) (again, heard bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	header := http.Header{"Accept": {"text/event-stream"}}
@@ -67,18 +77,18 @@ func (c *Client) stream(ctx context.Context, path string, after *string, hear fu
 		return transient(err), false, err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNoContent { // which says that nothing more will come
+		return false, false, nil
+	}
 	watchdog := time.AfterFunc(silence, func() { cancel(errSilent) })
 	defer watchdog.Stop()
-	err = read(resp.Body, func() { watchdog.Reset(silence) }, func(e Event) bool {
+	err = read(resp.Body, func() { watchdog.Reset(silence) }, func(e Event) {
 		heard = true
 		if e.ID != "" {
 			*after = e.ID
 		}
-		return hear(e)
+		hear(e)
 	})
-	if errors.Is(err, errEnough) {
-		return false, true, nil
-	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errSilent) {
 		return false, heard, cause
 	}
@@ -94,11 +104,8 @@ func transient(err error) bool {
 	return ok
 }
 
-// errEnough ends a stream that has been heard out.
-var errEnough = errors.New("heard enough")
-
-// read parses a stream (HTML, section 9.2.6) and calls alive for every line. It ends with errEnough when hear wants no more.
-func read(r io.Reader, alive func(), hear func(Event) bool) error {
+// read parses a stream (HTML, section 9.2.6) and calls alive for every line.
+func read(r io.Reader, alive func(), hear func(Event)) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	var e Event
@@ -106,8 +113,8 @@ func read(r io.Reader, alive func(), hear func(Event) bool) error {
 		alive()
 		line := lines.Text()
 		if line == "" {
-			if e.Data != nil && !hear(e) {
-				return errEnough
+			if e.Data != nil {
+				hear(e)
 			}
 			e = Event{}
 			continue
