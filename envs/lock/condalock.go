@@ -88,7 +88,7 @@ func condaLockOf(l *Lock, p Package) condaLockPackage {
 func condaLockOfWheel(l *Lock, w Wheel) condaLockPackage {
 	depends := map[string]string{}
 	for _, name := range w.Requires {
-		depends[name] = "*"
+		depends[name] = ">=0" // any: "*" is what conda-lock writes, and rattler does not take
 	}
 	return condaLockPackage{
 		Name: w.Name, Version: w.Version, Manager: fromPip, Platform: l.Platform, Dependencies: depends, URL: w.URL,

@@ -29,6 +29,7 @@ const exitMissing = 77
 type Folders struct {
 	Channel string // with noarch/ and linux-64/
 	Wheels  string // wheels, and a source distribution
+	Python  string // an interpreter that has py-rattler
 }
 
 // MissingError says what this machine lacks to make the channel.
@@ -59,7 +60,7 @@ func Build(ctx context.Context) (Folders, error) {
 			return Folders{}, err
 		}
 	}
-	return Folders{Channel: b.channel, Wheels: b.wheels}, nil
+	return Folders{Channel: b.channel, Wheels: b.wheels, Python: b.program()}, nil
 }
 
 // builder makes three folders, each from the one before: a Python with tools, the wheels, the channel.

@@ -60,6 +60,13 @@ func Wheels(tb testing.TB) string {
 	return folder(tb, Build).Wheels
 }
 
+// Python returns the interpreter that indexed the channel and has py-rattler, under the conditions of Dir: a second opinion for
+// tests. What it runs must end by os._exit, because py-rattler may crash while an interpreter takes itself down.
+func Python(tb testing.TB) string {
+	tb.Helper()
+	return folder(tb, Build).Python
+}
+
 func folder(tb testing.TB, build func(context.Context) (Folders, error)) Folders {
 	tb.Helper()
 	if testing.Short() {
