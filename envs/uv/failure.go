@@ -13,10 +13,13 @@ import (
 // What uv writes when it gives up, as of 0.13. The tests run the real program, so a new one with other words shows there.
 var (
 	notFound   = regexp.MustCompile(`(?:Because |and |\n\s*)(?:there are no versions of )?([A-Za-z0-9][A-Za-z0-9._-]*) (?:was not found in the (?:package registry|cache|provided package locations))`)
-	noWheels   = regexp.MustCompile("([A-Za-z0-9][A-Za-z0-9._-]*)(?:==[^ ]+|[<>=!~][^ ]*)? (?:have|has) no (?:usable wheels|wheels with a matching|source distribution)")
+	noWheels   = regexp.MustCompile(`([A-Za-z0-9][A-Za-z0-9._-]*)((?:==[^ ]+|[<>=!~][^ ]*)?) (?:have|has) no (?:usable wheels|wheels with a matching|source distribution)`)
 	fetching   = regexp.MustCompile(`Failed to (?:fetch|download|query)[^\n]*?(https?://[^\s` + "`" + `)]+|file://[^\s` + "`" + `)]+)`)
 	userinfo   = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@]*@`)
-	factBreak  = regexp.MustCompile(` and (you require |\S+ depends? on |\S+ was not found|only |all versions of |all of:|the requested Python|we can conclude)`)
+	factBreak  = regexp.MustCompile(` and (you require |\S+ depends? on |\S+ was not found|only |all versions of |all of:|the requested Python)`)
+	conclusion = regexp.MustCompile(`,?\s+we can conclude that\s+`)
+	becauseOf  = regexp.MustCompile(`^(?:And because|Because|And|and|because) `)
+	tagHint    = regexp.MustCompile(`(?m)^hint: (You require [^\n]*(?:wheels|tags)[^\n]*)$`)
 	errorLabel = regexp.MustCompile(`(?m)^\s*(?:error|cause|×|├─▶|╰─▶)[:\s]\s*`)
 )
 
@@ -38,7 +41,7 @@ func (t *Tool) failure(err error, python string) error {
 	}
 	words := t.redact(bad.words)
 	f := classify(words, python)
-	if signaled(bad.err) || f.Cause == driver.ToolFailed && has(words, "memory allocation", "Cannot allocate memory", "out of memory", "os error 12", "failed to spawn thread") {
+	if signaled(bad.err) || f.Cause == driver.ToolFailed && has(words, "memory allocation", "Cannot allocate memory", "out of memory", "os error 12", "failed to spawn thread", "spawn worker thread") {
 		f = driver.Failf(driver.OutOfMemory, "uv was stopped for want of memory; ask for less, or raise the memory limit")
 	}
 	if f.Message == "" {
@@ -84,10 +87,10 @@ func unsolved(words, python string) *driver.Failure {
 	if name := named(notFound, words); name != "" {
 		return &driver.Failure{Cause: driver.PackageMissing, Message: "the package index has no " + name, Package: name, Tree: tree(words)}
 	}
-	if name := named(noWheels, words); name != "" {
+	if m := noWheels.FindStringSubmatch(words); m != nil {
 		return &driver.Failure{
-			Cause: driver.Unsatisfiable, Package: name, Tree: tree(words),
-			Message: name + " has no wheel for Python " + python + " on linux-64; source builds are off",
+			Cause: driver.Unsatisfiable, Package: m[1], Tree: tree(words),
+			Message: m[1] + m[2] + " has no wheel for Python " + python + " on linux-64; source builds are off",
 		}
 	}
 	return &driver.Failure{Cause: driver.Unsatisfiable, Message: "the requirements cannot be met together", Tree: tree(words)}
@@ -139,21 +142,32 @@ func tree(words string) string {
 	text := errorLabel.ReplaceAllString(withoutNotes(words), "")
 	text = strings.TrimSpace(strings.ReplaceAll(text, "No solution found when resolving dependencies", ""))
 	text = strings.TrimPrefix(strings.TrimPrefix(text, ":"), "\n")
-	text = strings.ReplaceAll(text, ", we can conclude that ", "\n  so ")
-	text = factBreak.ReplaceAllString(text, "\n$1")
+	var facts strings.Builder
+	for line := range strings.Lines(conclusion.ReplaceAllString(text, "\nso ")) {
+		if !strings.HasPrefix(line, "so ") {
+			line = factBreak.ReplaceAllString(line, "\n$1")
+		}
+		facts.WriteString(line)
+	}
 	var lines []string
-	for line := range strings.Lines(text) {
+	listing := false // below a line like "only the following versions are available:"
+	for line := range strings.Lines(facts.String()) {
 		trimmed := strings.TrimSpace(line)
-		trimmed = strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(trimmed, "Because "), "And because "), "and ")
+		fact := becauseOf.ReplaceAllString(trimmed, "")
+		listing = listing && fact == trimmed && !strings.Contains(trimmed, " ")
 		switch {
 		case trimmed == "":
 		case strings.HasPrefix(trimmed, "so "):
 			lines = append(lines, "└─ "+strings.TrimSuffix(trimmed, "."))
-		case strings.HasPrefix(line, "      "):
+		case listing:
 			lines = append(lines, "    "+trimmed)
 		default:
-			lines = append(lines, trimmed)
+			lines = append(lines, fact)
+			listing = strings.HasSuffix(fact, ":")
 		}
+	}
+	if hint := named(tagHint, words); hint != "" {
+		lines = append(lines, strings.ReplaceAll(hint, "`", ""))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -9,7 +9,7 @@ import (
 
 // A requirement by name (PEP 508): the name, extras, versions and a marker. What comes by an address, from a repository or a
 // folder would have to be built or could not be checked, and a line beginning with - is an option of uv's.
-var requirement = regexp.MustCompile(`^\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[A-Za-z0-9._,\s-]*\])?\s*(\(?[^;@#\x00-\x1f]*\)?)\s*(;[^#\x00-\x1f]*)?(\s#.*)?$`)
+var requirement = regexp.MustCompile(`^\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[A-Za-z0-9._,\s-]*\])?\s*(\(?\s*(?:(?:===|[<>=!~]=|[<>])\s*[A-Za-z0-9.*+!_-]+\s*,?\s*)+\)?)?\s*(;[^#\x00-\x1f]*)?(\s#.*)?$`)
 
 // A version of Python's packages (PEP 440, Appendix B): epoch, release, pre, post, dev, local.
 var pep440 = regexp.MustCompile(`(?i)^\s*v?(?:\d+!)?\d+(?:\.\d+)*(?:[-_.]?(?:alpha|a|beta|b|preview|pre|c|rc)[-_.]?\d*)?(?:-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?(?:[-_.]?dev[-_.]?\d*)?(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?\s*$`)
