@@ -3,11 +3,11 @@
 package policy
 
 import (
-	"time"
-
-	"github.com/hopyard/hopyard/envs/driver"
-	"github.com/hopyard/hopyard/envs/lock"
-	"github.com/hopyard/hopyard/envs/spec"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 )
 
 // Rules are what a site or a project asks of its environments. The zero value is what a site has that says nothing. Rules are
@@ -49,35 +49,88 @@ type Rules struct {
 	MaxEnvironments int `yaml:"max_environments" json:"max_environments,omitempty"`
 }
 
-// Duration is a time.Duration that is written "72h" or "3d".
-type Duration struct{ time.Duration }
-
-// Size is a number of bytes that is written as a number or as "20GB" (powers of 1000) or "20GiB" (of 1024).
-type Size int64
-
 // Validate reports all mistakes in r, each with the name of its rule.
-func (r Rules) Validate() error { return nil }
+func (r Rules) Validate() error {
+	var errs []error
+	wrong := func(rule, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %w", rule, fmt.Errorf(format, args...)))
+	}
+	r.validateChannels(wrong)
+	r.validateIndexes(wrong)
+	for rule, patterns := range map[string][]string{"deny_packages": r.DenyPackages, "deny_licenses": r.DenyLicenses} {
+		for _, pattern := range patterns {
+			if strings.Trim(pattern, "*? ") == "" {
+				wrong(rule, "%q would refuse everything", pattern)
+			}
+		}
+	}
+	for rule, n := range map[string]int64{
+		"max_packages": int64(r.MaxPackages), "max_artifact_bytes": int64(r.MaxArtifactBytes),
+		"max_environments": int64(r.MaxEnvironments), "minimum_age": int64(r.MinimumAge.Duration),
+	} {
+		if n < 0 {
+			wrong(rule, "it cannot be negative")
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
 
-// Merge gives the rules of a project on a site: what the project says can only tighten what the site says.
-func Merge(site, project Rules) Rules { return site }
+func (r Rules) validateChannels(wrong func(rule, format string, args ...any)) {
+	for rule, list := range map[string][]string{
+		"channels": r.DefaultChannels, "allowed_channels": r.AllowedChannels, "denied_channels": r.DeniedChannels,
+		"private_channels": slices.Collect(maps.Keys(r.PrivateChannels)),
+	} {
+		for _, channel := range list {
+			switch {
+			case channel == everything && (rule == "allowed_channels" || rule == "denied_channels"):
+			case strings.Contains(channel, "://"):
+				if _, err := parseAddress(channel); err != nil {
+					wrong(rule, "the address on %s cannot be used: %w", hostOf(channel), err)
+				}
+			case channel == "" || channel == everything || strings.ContainsAny(channel, " \\:?#@"):
+				wrong(rule, "%q is neither the name of a channel nor an address", channel)
+			}
+		}
+	}
+	for name, text := range r.ChannelURLs {
+		if _, err := parseAddress(text); err != nil {
+			wrong("channel_urls", "%s: the address cannot be used: %w", name, err)
+		}
+		if name == "" || name == everything || name == condaDefaults || strings.ContainsAny(name, " \\:?#@/") {
+			wrong("channel_urls", "%q cannot be the name of a channel with an address", name)
+		}
+	}
+	if _, err := parseAddress(r.ChannelAlias); r.ChannelAlias != "" && err != nil {
+		wrong("channel_alias", "the address cannot be used: %w", err)
+	}
+	for name := range r.PrivateChannels {
+		if _, known := r.resolve(name); !known {
+			wrong("private_channels", "%s: give its address in channel_urls, so that its packages can be told from others", name)
+		}
+	}
+}
 
-// For gives the rules for one project: private channels that it has no part in are denied.
-func (r Rules) For(project string) Rules { return r }
-
-// Channels are the channels to solve s with: addresses where r knows them, else names.
-func (r Rules) Channels(s *spec.Spec) []string { return nil }
-
-// CheckSpec tells what r has against s. Empty means that it is allowed.
-func (r Rules) CheckSpec(s *spec.Spec) []driver.Failure { return nil }
-
-// CheckLock tells what r has against l at a moment. Empty means that it is allowed.
-func (r Rules) CheckLock(l *lock.Lock, now time.Time) []driver.Failure { return nil }
-
-// CheckHashes tells which wheels of l are not the ones that s allows by their hashes.
-func CheckHashes(s *spec.Spec, l *lock.Lock) []driver.Failure { return nil }
-
-// Domain is who may share the build of l: empty for all, else the names of the private channels in it.
-func (r Rules) Domain(l *lock.Lock) string { return "" }
-
-// Describe tells the rules in sentences for people.
-func (r Rules) Describe() []string { return nil }
+func (r Rules) validateIndexes(wrong func(rule, format string, args ...any)) {
+	for rule, list := range map[string][]string{"index": {r.Index}, "allowed_indexes": r.AllowedIndexes} {
+		for _, index := range list {
+			if _, err := parseAddress(index); index != "" && index != everything && err != nil {
+				wrong(rule, "the address on %s cannot be used: %w; credentials belong into the credentials file", hostOf(index), err)
+			}
+		}
+	}
+	if r.Index == everything {
+		wrong("index", "* is no address")
+	}
+	if r.Index == "" && len(r.AllowedIndexes) > 0 && !slices.Contains(r.AllowedIndexes, everything) {
+		wrong("index", "name the one of allowed_indexes to use")
+	}
+	if r.Index != "" && r.AllowedIndexes != nil && !allowsIndex(r.AllowedIndexes, r.Index) {
+		wrong("index", "it is not one of allowed_indexes")
+	}
+	for _, host := range r.WheelHosts {
+		if a, err := parseAddress("https://" + host); err != nil || len(a.path) > 0 {
+			wrong("wheel_hosts", "%q is no host, such as files.example.org or files.example.org:8443", host)
+		}
+	}
+}

@@ -109,6 +109,9 @@ func (r *reader) pipPart(n *yaml.Node) {
 	}
 }
 
+// maxLine is how long an entry may be, in bytes: enough for a requirement with the hashes of all its files.
+const maxLine = 20_000
+
 // isLine says whether a node is a text on one line; if not, that is a mistake, for which should tells what to write.
 func (r *reader) isLine(n *yaml.Node, should string) bool {
 	switch {
@@ -122,6 +125,9 @@ func (r *reader) isLine(n *yaml.Node, should string) bool {
 		return false
 	case n.Style == 0 && strings.Contains(n.Value, " - "):
 		r.wrong(n, strings.Index(n.Value, " - ")+1, "two entries have become one here: indent the \"- \" of the next line like this one's")
+		return false
+	case len(n.Value) > maxLine:
+		r.wrong(n, 0, "%s; this has %d characters, and %d are the most", should, len(n.Value), maxLine)
 		return false
 	case strings.TrimSpace(n.Value) == "":
 		r.wrong(n, 0, "%s; this is empty", should)

@@ -42,6 +42,9 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// maxMistakes is how many mistakes are told at once.
+const maxMistakes = 100
+
 // mistaken makes an *Error of mistakes, nil of none.
 func mistaken(all []Mistake) error {
 	if len(all) == 0 {
@@ -50,5 +53,10 @@ func mistaken(all []Mistake) error {
 	slices.SortStableFunc(all, func(a, b Mistake) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
+	if more := len(all) - maxMistakes; more > 0 {
+		last := all[maxMistakes-1]
+		last.Message += fmt.Sprintf("; and %d more mistakes below", more)
+		all = append(all[:maxMistakes-1:maxMistakes-1], last)
+	}
 	return &Error{Mistake: all[0], All: all}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -133,9 +134,20 @@ func yamlPosition(text []byte, words string) (line, col int) {
 		}
 	}
 	last := []rune(string(text[ends[low]:ends[high]]))
-	least := len(last)
-	for n := min(len(last), 500); n > 0 && complains(ends[low]+len(string(last[:n]))); n-- {
+	complainsAt := func(n int) bool { return complains(ends[low] + len(string(last[:n]))) }
+	return high, max(1, shortest(len(last), ends[high], complainsAt))
+}
+
+// shortest finds the least n from which on the parser complains. It looks at each n, from the end: of two quotes on a line the
+// second is the one that does not end. Where that took too long, it halves.
+func shortest(length, size int, complains func(n int) bool) int {
+	const patience = 4 << 20 // bytes to parse
+	if length*size > patience {
+		return 1 + sort.Search(max(0, length-1), func(n int) bool { return complains(n + 1) })
+	}
+	least := length
+	for n := length; n > 0 && complains(n); n-- {
 		least = n
 	}
-	return high, max(1, least)
+	return least
 }
