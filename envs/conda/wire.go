@@ -110,11 +110,11 @@ func (r *refusal) failure() *driver.Failure {
 func (r *refusal) Error() string { return redact(r.Message) }
 
 var (
-	userinfo = regexp.MustCompile(`(://)[^/@\s]+@`)
-	token    = regexp.MustCompile(`/t/[^/\s]+/`)
+	userinfo = regexp.MustCompile(`(://)[^/\s]*@`)
+	token    = regexp.MustCompile(`/t/[^/\s]+`)
 )
 
 // redact takes credentials out of the addresses in a text. The helper does, too; this is for what a crash writes.
 func redact(text string) string {
-	return token.ReplaceAllString(userinfo.ReplaceAllString(text, "$1"), "/t/<TOKEN>/")
+	return token.ReplaceAllString(userinfo.ReplaceAllString(text, "$1"), "/t/<TOKEN>")
 }
