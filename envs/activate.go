@@ -200,7 +200,7 @@ func (s *Service) resolved(ctx context.Context, env envRecord) (Resolved, error)
 			env.Active.Build, env.Name)
 	}
 	return Resolved{
-		Name: env.Name, Build: env.Active.Build, ID: env.Active.ID, Prefix: m.Prefix, Bin: m.Bin, Python: m.Python, Version: m.PythonVersion,
+		Name: env.Name, Build: env.Active.Build, ID: env.Active.ID, Lock: m.Lock, Prefix: m.Prefix, Bin: m.Bin, Python: m.Python, Version: m.PythonVersion,
 		Variables: m.Variables, Kernelspecs: m.Kernelspecs,
 	}, nil
 }

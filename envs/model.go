@@ -220,6 +220,7 @@ type Resolved struct {
 	Name        string // of the environment
 	Build       int
 	ID          string // of the prefix
+	Lock        string // its ID
 	Prefix      string // the environment's root folder
 	Bin         string // folder that goes first on PATH
 	Python      string // absolute path of the interpreter; empty where there is none

@@ -38,9 +38,10 @@ type Config struct {
 	Demo bool `yaml:"demo"`
 	// Offline forbids downloads.
 	Offline bool `yaml:"offline"`
-	// Python is the interpreter that the kernel environment is built on; empty means the newest fit one on PATH.
+	// Python is the interpreter that our tools, and environments without conda, are built on; empty means the newest fit one on
+	// PATH.
 	Python string `yaml:"python"`
-	// Prepared is the folder below which kernel environments and Lab's pages are prepared; empty means the data directory.
+	// Prepared is the folder below which environments, their tools and Lab's pages are kept; empty means the data directory.
 	// Several data directories may share one.
 	Prepared string `yaml:"prepared"`
 	// Kernelspecs are folders of kernelspecs that every project has besides those of its environment.
@@ -48,6 +49,8 @@ type Config struct {
 	// InlineScripts lets outputs of trusted notebooks run script that is written into their HTML, as bokeh's and folium's. It
 	// weakens the content security policy of the pages.
 	InlineScripts bool `yaml:"inline_scripts"`
+	// Environments says how environments are made and what they may hold.
+	Environments Environments `yaml:"environments"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `yaml:"log_level"`
 }
@@ -124,6 +127,9 @@ func (c *Config) Validate() error {
 	}
 	if strings.ContainsRune(c.Python, '/') && !filepath.IsAbs(c.Python) {
 		wrong("python", "%q is neither a name on PATH nor an absolute path", c.Python)
+	}
+	if err := c.Environments.Validate(); err != nil {
+		wrong("environments", "%w", err)
 	}
 	for _, dir := range c.Kernelspecs {
 		if !filepath.IsAbs(dir) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/envs"
+	"github.com/hopyard/hopyard/envs/makers"
 	"github.com/hopyard/hopyard/gateway"
 	"github.com/hopyard/hopyard/gateway/auth"
 	"github.com/hopyard/hopyard/gateway/console"
@@ -38,7 +39,8 @@ type house struct {
 	runs    *workloads.Manager
 	kernels *kernels.Manager
 	files   *contents.Store
-	envs    *envs.Resolver
+	makers  *makers.Makers
+	envs    *envs.Service
 	lab     *labPages
 	api     *console.API
 	server  *gateway.Server
@@ -61,6 +63,9 @@ func open(ctx context.Context, c Config, dir dataDir, log *slog.Logger) (*house,
 		return nil, errors.Join(err, s.Close())
 	}
 	h := &house{dir: dir, log: log, site: s, runs: runs}
+	if err := h.openEnvironments(c); err != nil {
+		return nil, errors.Join(err, runs.Close(), s.Close())
+	}
 	h.furnish(ctx, c)
 	return h, nil
 }
@@ -68,20 +73,23 @@ func open(ctx context.Context, c Config, dir dataDir, log *slog.Logger) (*house,
 // furnish makes the domain and the doors.
 func (h *house) furnish(ctx context.Context, c Config) {
 	store := h.site.db.Storage()
-	h.envs = newResolver(c, h.log)
 	h.files = contents.New(h.dir.files, store, h.log)
 	h.kernels = kernels.New(kernels.Config{
 		Workloads: h.runs, Storage: store, Env: resolver{h.envs}, SpecDirs: c.Kernelspecs,
 		Root: h.dir.files, Home: h.dir.home, Log: h.log,
 	})
 	h.lab = &labPages{configured: c, log: h.log, lab: lab.Config{Store: store, Kind: h.kind, InlineScripts: c.InlineScripts}}
-	h.api = console.New(console.Config{People: h.site.people, Workloads: h.runs, Discard: h.discard, Version: version, Commit: commit, Log: h.log})
+	h.api = console.New(console.Config{
+		People: h.site.people, Workloads: h.runs, Environments: h.envs, Provenance: h.provenance, Discard: h.discard,
+		Version: version, Commit: commit, Log: h.log,
+	})
 	h.server = gateway.New(gateway.Config{
 		Doors: []door.Door{h.api.Door(), h.jupyterDoor()}, Auth: auth.New(h.site.people), Console: ui.Handler(),
 		Log: h.log, Ready: h.ready, Proxies: c.Proxies,
 	})
 	h.runs.Start()
 	h.kernels.Start(ctx)
+	h.envs.Start()
 }
 
 // jupyterDoor is the door of JupyterLab, Notebook and all clients of their API.
@@ -120,7 +128,7 @@ func (h *house) ready(ctx context.Context) error {
 // prepare makes what is missing below the data directory and calls tried when each has been tried once.
 func (h *house) prepare(ctx context.Context, tried func()) {
 	var first, all sync.WaitGroup
-	for what, prepare := range map[string]func(context.Context) error{"kernel environment": h.envs.Prepare, "JupyterLab": h.lab.prepare} {
+	for what, prepare := range map[string]func(context.Context) error{"environments": h.makers.Prepare, "JupyterLab": h.lab.prepare} {
 		first.Add(1)
 		all.Go(func() { h.keepTrying(ctx, what, prepare, first.Done) })
 	}
@@ -153,7 +161,7 @@ func (h *house) keepTrying(ctx context.Context, what string, prepare func(contex
 
 // Close gives everything back, from the doors down. Programs live on.
 func (h *house) Close() error {
-	return errors.Join(h.api.Close(), h.runs.Close(), h.files.Close(), h.lab.Close(), h.site.Close())
+	return errors.Join(h.api.Close(), h.envs.Close(), h.makers.Close(), h.runs.Close(), h.files.Close(), h.lab.Close(), h.site.Close())
 }
 
 // openWorkloads makes the manager of all that runs from a data directory.
@@ -197,23 +205,3 @@ func (d dataDir) projectDir(project, name string) (string, error) {
 	}
 	return dir, nil
 }
-
-// resolver gives kernels the environment in their own words.
-type resolver struct{ envs *envs.Resolver }
-
-// Resolve implements kernels.EnvResolver.
-func (r resolver) Resolve(ctx context.Context, project string) (kernels.Environment, error) {
-	env, err := r.envs.Resolve(ctx, project)
-	return kernels.Environment{ID: env.Build, Prefix: env.Prefix, Bin: env.Bin, Python: env.Python}, err
-}
-
-// ResolveAll implements kernels.EnvResolver.
-func (r resolver) ResolveAll(ctx context.Context, project string) ([]kernels.Environment, error) {
-	env, err := r.Resolve(ctx, project)
-	if err != nil {
-		return nil, err
-	}
-	return []kernels.Environment{env}, nil
-}
-
-var _ kernels.EnvResolver = resolver{}

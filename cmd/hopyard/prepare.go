@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
 
-	"github.com/hopyard/hopyard/envs"
-	"github.com/hopyard/hopyard/envs/tools"
 	"github.com/hopyard/hopyard/internal/wheels"
 	uilab "github.com/hopyard/hopyard/ui/lab"
 	"github.com/spf13/cobra"
@@ -21,7 +21,7 @@ func prepareCommand() *cobra.Command {
 		Use:   "prepare",
 		Short: "Download and build what serve needs, and end",
 		Long: "Prepare does ahead what the first serve does beside its work: it downloads and unpacks the pages of JupyterLab, and builds " +
-			"the kernel environment. It prints where both are. Use it for images and for hosts that go offline afterwards.",
+			"what a project's first environment is made of. It prints where all is. Use it for images and for hosts that go offline afterwards.",
 		Example: "  hopyard prepare --data /srv/hopyard",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -36,20 +36,29 @@ func prepareCommand() *cobra.Command {
 				return err
 			}
 			defer tree.Close()
-			resolver := newResolver(c, slog.New(slog.DiscardHandler))
-			if err := resolver.Prepare(cmd.Context()); err != nil {
-				return err
-			}
-			env, err := resolver.Resolve(cmd.Context(), "")
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "lab %s\npython %s\n", tree.Root().Name(), env.Python)
-			return err
+			return prepareEnvironments(cmd.Context(), c, cmd.OutOrStdout(), tree.Root().Name())
 		},
 	}
 	preparationFlags(cmd, &c, &file)
 	return cmd
+}
+
+// prepareEnvironments fetches the tools and builds the first environment, and prints where all is.
+func prepareEnvironments(ctx context.Context, c Config, out io.Writer, lab string) error {
+	m, _, err := newMakers(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err := m.Prepare(ctx); err != nil {
+		return err
+	}
+	first, ok := m.First()
+	if !ok {
+		return errors.New("the first environment is not there although it was built")
+	}
+	_, err = fmt.Fprintf(out, "lab %s\ntools %s\npython %s\n", lab, m.ToolsDir(), first.Python)
+	return err
 }
 
 // preparationFlags are those that serve and prepare share.
@@ -58,29 +67,7 @@ func preparationFlags(cmd *cobra.Command, c *Config, file *string) {
 	flags.StringVar(file, "config", "", "a YAML file with the same settings; flags win over it")
 	flags.StringVar(&c.Data, "data", c.Data, "the data directory; it holds everything")
 	flags.BoolVar(&c.Offline, "offline", c.Offline, "download nothing")
-	flags.StringVar(&c.Python, "python", c.Python, "the interpreter that the kernel environment is built on (default: the newest fit one on PATH)")
-}
-
-// kernelDriver says what package tools built in the words of package envs.
-type kernelDriver struct{ *tools.Driver }
-
-func (d kernelDriver) Find() (envs.Prepared, bool) {
-	env, ok := d.Driver.Find()
-	return envs.Prepared(env), ok
-}
-
-func (d kernelDriver) Build(ctx context.Context, progress func(string)) (envs.Prepared, error) {
-	env, err := d.Driver.Build(ctx, progress)
-	return envs.Prepared(env), err
-}
-
-// newResolver makes the one that keeps the kernel environment.
-func newResolver(c Config, log *slog.Logger) *envs.Resolver {
-	return envs.NewResolver(envs.ResolverConfig{
-		Driver:   kernelDriver{&tools.Driver{Dir: c.prepared().envs(), Python: c.Python, Offline: c.Offline}},
-		Log:      log,
-		Progress: func(line string) { progress("kernel environment", line) },
-	})
+	flags.StringVar(&c.Python, "python", c.Python, "the interpreter that environments without conda are built on (default: the newest fit one on PATH)")
 }
 
 // prepareLab fetches and unpacks the pages of JupyterLab and Notebook unless they are there.

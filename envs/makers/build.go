@@ -1,0 +1,180 @@
+package makers
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/envs/spec"
+	"github.com/hopyard/hopyard/envs/store"
+)
+
+// build makes the files of the first environment ahead, with a builder of our own: there is no project yet to build for. The
+// first environment of a project finds them there.
+func (m *Makers) build(ctx context.Context) error {
+	id, order, err := m.first()
+	if err != nil {
+		return err
+	}
+	if _, ok := m.cfg.Store.Find(id); ok {
+		return nil
+	}
+	m.tell("building the first environment")
+	if err := m.cfg.Store.Order(id, order); err != nil {
+		return err
+	}
+	return m.run(ctx, id)
+}
+
+// first is the order for the first environment, and its id.
+func (m *Makers) first() (id string, order store.Order, err error) {
+	m.mu.Lock()
+	c := m.choice
+	m.mu.Unlock()
+	if c == nil {
+		return "", order, errors.New("the first environment has not been chosen")
+	}
+	s, err := spec.Parse([]byte(c.Text))
+	if err != nil {
+		return "", order, err
+	}
+	if order, err = m.Order(c.Kind); err != nil {
+		return "", order, err
+	}
+	order.Lock, order.Requested = c.Lock, requested(s)
+	order.Options = store.Options{Domain: m.cfg.Rules.Domain(c.Lock), Variables: s.Variables}
+	return store.ID(c.Lock, order.Options), order, nil
+}
+
+// Order gives what a builder has to be told besides the content; a problem.Unavailable while the tools are not there.
+func (m *Makers) Order(lock.Kind) (store.Order, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.drivers == nil {
+		return store.Order{}, m.unready()
+	}
+	return store.Order{
+		Tools: store.Tools(m.tools), Alias: m.cfg.Rules.ChannelAlias, ChannelURLs: m.cfg.Rules.ChannelURLs, Index: m.cfg.Rules.Index,
+		AuthFile: m.cfg.AuthFile, Offline: m.cfg.Offline, Limits: store.Limits{MemoryBytes: m.cfg.MemoryBytes},
+	}, nil
+}
+
+func requested(s *spec.Spec) []string {
+	var names []string
+	for _, r := range s.Dependencies {
+		names = append(names, r.Name)
+	}
+	for _, r := range s.Pip {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// run runs the builder, tells what it does, and returns its result.
+func (m *Makers) run(ctx context.Context, id string) error {
+	argv := append(append([]string{}, m.cfg.Builder...), "--store", m.cfg.Store.Dir(), "--id", id)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = m.cfg.BuilderEnv
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it clears up what it has made
+	cmd.WaitDelay = 10 * time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	follow, stop := context.WithCancel(ctx)
+	followed := make(chan *driver.Failure, 1)
+	go func() { followed <- m.follow(follow, m.cfg.Store.Events(id)) }()
+	out, err := cmd.CombinedOutput()
+	stop()
+	failure := <-followed
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case failure != nil:
+		return failure
+	case err != nil:
+		return fmt.Errorf("builder: %w: %s", err, out)
+	}
+	if _, ok := m.cfg.Store.Find(id); !ok {
+		return errors.New("the builder ended well and left no environment")
+	}
+	return nil
+}
+
+// lookEvery is how often people are told how far a build is.
+const lookEvery = 500 * time.Millisecond
+
+// follow tells the last thing that happened, now and then, until the context ends. It returns the failure that the build ended with.
+func (m *Makers) follow(ctx context.Context, path string) *driver.Failure {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	said := ""
+	for {
+		last, failure := lastOf(path)
+		if line := last.line(); line != "" && line != said {
+			said = line
+			m.tell("%s", line)
+		}
+		select {
+		case <-ctx.Done():
+			_, failure = lastOf(path)
+			return failure
+		case <-tick.C:
+		}
+	}
+}
+
+type progress driver.Event
+
+// lastOf reads the last progress and, if there is one, the failure out of a file of events.
+func lastOf(path string) (last progress, failure *driver.Failure) {
+	f, err := os.Open(path)
+	if err != nil {
+		return last, nil
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		var e driver.Event
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			continue
+		}
+		if e.Type == driver.TypeProgress {
+			last = progress(e)
+		}
+		failure = e.Failure
+	}
+	return last, failure
+}
+
+var doing = map[driver.Phase]string{
+	driver.Fetch: "downloading packages", driver.Link: "linking packages", driver.Pip: "installing wheels", driver.Finish: "compiling modules",
+}
+
+func (e progress) line() string {
+	what := doing[e.Phase]
+	switch {
+	case what == "" || e.Total == 0:
+		return what
+	case e.TotalBytes > 0:
+		const mega = 1_000_000
+		return fmt.Sprintf("%s: %d of %d, %d of %d MB", what, e.Done, e.Total, (e.Bytes+mega/2)/mega, (e.TotalBytes+mega/2)/mega)
+	default:
+		return fmt.Sprintf("%s: %d of %d", what, e.Done, e.Total)
+	}
+}
+
+// First is the manifest of the first environment, once it has been built.
+func (m *Makers) First() (*store.Manifest, bool) {
+	id, _, err := m.first()
+	if err != nil {
+		return nil, false
+	}
+	return m.cfg.Store.Find(id)
+}

@@ -1,0 +1,192 @@
+package makers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/envs/spec"
+	"github.com/hopyard/hopyard/envs/venv"
+)
+
+// choice is how new environments are made, and the solved content of the first ones. It is kept, so that the next start asks
+// nobody.
+type choice struct {
+	// Asked is what it was made from: when that changes, it is made anew.
+	Asked string     `json:"asked"`
+	Kind  lock.Kind  `json:"kind"`
+	Why   string     `json:"why"`
+	Text  string     `json:"text"`
+	Lock  *lock.Lock `json:"lock"`
+	Made  time.Time  `json:"made"`
+}
+
+// A choice is looked at anew after so long: a channel may answer by then, or have newer packages.
+const (
+	goodConda = 30 * 24 * time.Hour
+	goodVenv  = 24 * time.Hour
+)
+
+// patience is how long channels may take to answer before a gateway starts without them.
+const patience = 15 * time.Second
+
+// choose decides how new environments are made, and with what content the first one of a project begins.
+func (m *Makers) choose(ctx context.Context) error {
+	asked := m.asked()
+	old, err := m.readChoice()
+	if err != nil {
+		m.cfg.Log.WarnContext(ctx, "first environment is chosen anew", "reason", err)
+	}
+	if old != nil && old.Asked == asked && (m.cfg.Offline || old.fresh(time.Now())) {
+		m.take(old)
+		return nil
+	}
+	chosen, err := m.decide(ctx)
+	if err != nil {
+		return err
+	}
+	chosen.Asked, chosen.Made = asked, time.Now().UTC()
+	if err := m.writeChoice(chosen); err != nil {
+		return err
+	}
+	m.take(chosen)
+	return nil
+}
+
+func (c *choice) fresh(now time.Time) bool {
+	limit := goodConda
+	if c.Kind == lock.Venv {
+		limit = goodVenv
+		if c.Lock != nil && c.Lock.Base != nil {
+			if _, err := os.Stat(c.Lock.Base.Path); err != nil {
+				return false // the interpreter that it stands on has gone
+			}
+		}
+	}
+	return now.Sub(c.Made) < limit
+}
+
+func (m *Makers) take(c *choice) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.choice = c
+}
+
+// asked names all that decides a choice.
+func (m *Makers) asked() string {
+	b, _ := json.Marshal([]any{m.cfg.Kind, string(m.cfg.Starter), m.cfg.Python, m.cfg.Rules})
+	return string(b)
+}
+
+// decide asks the channels, and falls back on the package index where they do not answer.
+func (m *Makers) decide(ctx context.Context) (*choice, error) {
+	text := m.cfg.Starter
+	if text == nil {
+		text = venv.StarterText()
+	}
+	s, err := spec.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("the starter's environment.yml: %w", err)
+	}
+	switch m.cfg.Kind {
+	case lock.Conda:
+		return m.fromChannels(ctx, s, "the configuration says so")
+	case lock.Venv:
+		return m.fromIndex(ctx, s, "the configuration says so")
+	}
+	channels := strings.Join(m.cfg.Rules.Channels(s), ", ")
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	chosen, cause := m.fromChannels(limited, s, channels+" answers")
+	if cause == nil || ctx.Err() != nil {
+		return chosen, cause
+	}
+	m.cfg.Log.InfoContext(ctx, "environments are made from the package index", "because", cause)
+	return m.fromIndex(ctx, s, fmt.Sprintf("%s cannot be used: %s", channels, sentence(cause)))
+}
+
+// sentence is the first line of why channels cannot be used.
+func sentence(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Sprintf("no answer within %s", patience)
+	}
+	line, _, _ := strings.Cut(driver.FailureOf(err).Message, "\n")
+	return line
+}
+
+func (m *Makers) fromChannels(ctx context.Context, s *spec.Spec, why string) (*choice, error) {
+	channels := m.cfg.Rules.Channels(s)
+	m.tell("asking %s", strings.Join(channels, ", "))
+	d, err := m.Driver(lock.Conda)
+	if err != nil {
+		return nil, err
+	}
+	l, err := d.Solve(ctx, driver.Request{
+		Spec: s, Channels: channels, Index: m.cfg.Rules.Index, MinimumAgeSeconds: int64(m.cfg.Rules.MinimumAge.Seconds()),
+	}, func(driver.Event) {})
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
+	}
+	return &choice{Kind: lock.Conda, Why: "packages come from conda channels: " + why, Text: string(s.Text), Lock: l}, nil
+}
+
+// fromIndex takes the content that comes with Hopyard, or solves the site's own.
+func (m *Makers) fromIndex(ctx context.Context, s *spec.Spec, why string) (*choice, error) {
+	c := &choice{Kind: lock.Venv, Why: "packages come from the package index: " + why, Text: string(s.Text)}
+	d, err := m.Driver(lock.Venv)
+	if err != nil {
+		return nil, err
+	}
+	if m.cfg.Starter == nil {
+		base, err := venv.FindBase(ctx, m.cfg.Python)
+		if err != nil {
+			return nil, err
+		}
+		_, c.Lock, err = venv.Starter(base)
+		return c, err
+	}
+	m.tell("solving the first environment")
+	c.Lock, err = d.Solve(ctx, driver.Request{Spec: s, Index: m.cfg.Rules.Index, MinimumAgeSeconds: int64(m.cfg.Rules.MinimumAge.Seconds())}, func(driver.Event) {})
+	return c, err
+}
+
+func (m *Makers) choicePath() string { return filepath.Join(m.cfg.Dir, "starter.json") }
+
+// readChoice gives the choice of an earlier start; nil if there is none.
+func (m *Makers) readChoice() (*choice, error) {
+	b, err := os.ReadFile(m.choicePath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var c choice
+	if err := json.Unmarshal(b, &c); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+func (m *Makers) writeChoice(c *choice) error {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("keep the choice: %w", err)
+	}
+	draft := m.choicePath() + ".new"
+	if err := os.WriteFile(draft, b, 0o600); err != nil {
+		return fmt.Errorf("keep the choice: %w", err)
+	}
+	return os.Rename(draft, m.choicePath())
+}
