@@ -25,7 +25,7 @@ type match struct {
 
 var (
 	condaName     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*`)
-	condaVersion  = regexp.MustCompile(`^(?:===?|!=|<=|>=|~=|<|>|=)?\s*(?:\*|[A-Za-z0-9_][A-Za-z0-9_.!+-]*\*?|\*[A-Za-z0-9_.]+)$`)
+	condaVersion  = regexp.MustCompile(`^(?:(?:==?)?\*|(?:==|!=|<=|>=|~=|<|>|=)?[A-Za-z0-9][A-Za-z0-9_.!+-]*\*?)$`)
 	condaBuild    = regexp.MustCompile(`^[A-Za-z0-9_.+*]+$`)
 	condaOperator = regexp.MustCompile(`([<>=!~|,(]+)\s+`)
 	hexHash       = regexp.MustCompile(`^[0-9a-fA-F]+$`)

@@ -21,7 +21,8 @@ var (
 	pipName     = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?`)
 	pipDashes   = regexp.MustCompile(`[-_.]+`)
 	pipVersion  = regexp.MustCompile(`(?i)^v?(\d+!)?\d+(\.\d+)*([-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?\d*)?(-\d+|[-_.]?(post|rev|r)[-_.]?\d*)?([-_.]?dev[-_.]?\d*)?(\+[a-z0-9]+([-_.][a-z0-9]+)*)?$`)
-	pipOperator = regexp.MustCompile(`^(===|==|~=|!=|<=|>=|<|>)\s*(\S+)$`)
+	pipOperator = regexp.MustCompile(`^(===|==|~=|!=|<=|>=|<|>)\s*([^\s;(),]+)$`)
+	twoNumbers  = regexp.MustCompile(`^v?(\d+!)?\d+\.\d`)
 	pipHash     = regexp.MustCompile(`\s--hash[=\s]\s*(\S+)`)
 	pipComment  = regexp.MustCompile(`(^|\s)#.*$`)
 	sha256Hash  = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
@@ -121,6 +122,7 @@ func (p *pipLine) parseVersions(text string, at int) *problem {
 	if strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")") {
 		text, at = text[1:len(text)-1], at+1
 	}
+	text = strings.TrimSuffix(text, ",")
 	var conditions []string
 	offset := at
 	for part := range strings.SplitSeq(text, ",") {
@@ -134,6 +136,12 @@ func (p *pipLine) parseVersions(text string, at int) *problem {
 		}
 		if op != "===" && !pipVersion.MatchString(version) {
 			return problemf(offset, "%q is no version as Python writes them (PEP 440)", found[2])
+		}
+		switch {
+		case strings.Contains(version, "+") && op != "==" && op != "!=" && op != "===":
+			return problemf(offset, "a version with a + is compared by == and != only")
+		case op == "~=" && !twoNumbers.MatchString(version):
+			return problemf(offset, "~= needs a version with two numbers, such as ~=2.0")
 		}
 		conditions = append(conditions, op+found[2])
 		offset += len(part) + 1
