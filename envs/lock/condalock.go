@@ -61,6 +61,10 @@ func condaLock(l *Lock, name string) ([]byte, error) {
 		file.Packages = append(file.Packages, condaLockOf(l, p))
 	}
 	for _, w := range l.Wheels {
+		if w.URL == "" {
+			return nil, fmt.Errorf("a conda-lock file needs the address of every wheel, and this lock, which came with Hopyard, has none for %s: "+
+				"export its requirements, or upgrade a package, which solves it anew", w.Name)
+		}
 		file.Packages = append(file.Packages, condaLockOfWheel(l, w))
 	}
 	var b bytes.Buffer

@@ -108,10 +108,13 @@ func components(l *Lock) []bomComponent {
 }
 
 func component(purl, name, version, license, address string, hashes []bomHash) bomComponent {
-	return bomComponent{
+	c := bomComponent{
 		Type: "library", Ref: purl, Name: name, Version: version, Hashes: hashes, Licenses: licenses(license), PURL: purl,
-		References: []bomReference{{"distribution", address}},
 	}
+	if address != "" {
+		c.References = []bomReference{{"distribution", address}}
+	}
+	return c
 }
 
 // purlOf is a package's URL in the purl type conda, whose qualifiers are sorted.

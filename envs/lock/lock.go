@@ -75,7 +75,7 @@ type Wheel struct {
 	Name     string   `json:"name"` // normalised (PEP 503)
 	Version  string   `json:"version"`
 	Filename string   `json:"filename"`
-	URL      string   `json:"url"` // without credentials
+	URL      string   `json:"url"` // without credentials; empty means that the index is asked, by name and hash
 	SHA256   string   `json:"sha256"`
 	Size     int64    `json:"size"`
 	Requires []string `json:"requires,omitempty"` // names of wheels and packages it needs here

@@ -173,7 +173,7 @@ var wrong = map[string]struct {
 	"a file name with a path":     {func(l *lock.Lock) { l.Wheels[0].Filename = "../x-1-py3-none-any.whl" }, "name of a wheel's file"},
 	"a source distribution":       {func(l *lock.Lock) { l.Wheels[0].Filename = "x-1.tar.gz" }, "name of a wheel's file"},
 	"an address of another file":  {func(l *lock.Lock) { l.Wheels[0].URL = l.Wheels[1].URL }, "does not end in"},
-	"no address":                  {func(l *lock.Lock) { l.Wheels[0].URL = "" }, "address"},
+	"no address of a package":     {func(l *lock.Lock) { l.Packages[0].URL = "" }, "address"},
 	"an address of a file":        {func(l *lock.Lock) { l.Packages[0].URL = "python-3.11.7-0_cpython.conda" }, "address"},
 	"another scheme":              {func(l *lock.Lock) { l.Wheels[0].URL = "git+ssh://x/cowsay-6.1-py3-none-any.whl" }, "address"},
 	"a file on a server":          {func(l *lock.Lock) { l.Channels[0] = "file://server/channel" }, "address"},
@@ -225,6 +225,22 @@ func TestDecodeRefusesWhatMustNotBeUsed(t *testing.T) {
 		if _, err := lock.Decode([]byte(text)); err == nil {
 			t.Errorf("Decode(%q) takes it", text)
 		}
+	}
+}
+
+func TestAWheelWithoutAddressIsTheIndexs(t *testing.T) {
+	t.Parallel()
+	l := venvSample()
+	l.Wheels[0].URL = ""
+	if _, err := lock.Decode(encode(t, l)); err != nil {
+		t.Fatal(err)
+	}
+	validate(t, export(t, l, lock.CycloneDX, "x"))
+	if text := string(export(t, l, lock.Requirements, "x")); !strings.Contains(text, "cowsay==6.1") {
+		t.Errorf("the requirements are %s", text)
+	}
+	if _, err := l.Export(lock.CondaLock, "x"); err == nil || !strings.Contains(err.Error(), "address of cowsay") {
+		t.Errorf("conda-lock, which needs addresses: %v", err)
 	}
 }
 
@@ -287,7 +303,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("what was decoded is not decoded again: %v", err)
 		}
 		for _, format := range lock.Formats {
-			if _, err := l.Export(format, "name"); err != nil && format != lock.Explicit {
+			if _, err := l.Export(format, "name"); err != nil && format != lock.Explicit && format != lock.CondaLock {
 				t.Errorf("Export(%s): %v", format, err)
 			}
 		}
