@@ -69,6 +69,8 @@ export interface Build {
   workload?: string;
   by: string;
   reason?: string;
+  /** What it waits for, where that is not plain. */
+  waiting?: string;
   created: string;
   started?: string;
   ended?: string;
@@ -116,6 +118,8 @@ export interface Activation {
   by: string;
   reason?: string;
   created: string;
+  /** The build's files are being restored; it is used as soon as they are there. */
+  pending?: boolean;
 }
 
 export interface Solution {
@@ -213,4 +217,4 @@ export interface Policy {
   words?: string[];
 }
 
-export type ExportFormat = "spec" | "environment" | "explicit" | "conda-lock" | "requirements" | "cyclonedx";
+export type ExportFormat = "spec" | "environment" | "explicit" | "conda-lock" | "requirements" | "cyclonedx" | "lock";

@@ -45,7 +45,7 @@ class Gateway {
         init.signal?.addEventListener("abort", () => controller.error(new DOMException("aborted", "AbortError")));
       },
     });
-    return Promise.resolve(new Response(body, { status: this.status }));
+    return Promise.resolve(new Response(this.status === 204 ? null : body, { status: this.status }));
   };
 
   say(text: string) {
@@ -148,6 +148,16 @@ describe("EventStream", () => {
     stream.pause();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(gateway.requests).toHaveLength(1);
+    expect(heard.at(-1)).toBe("paused");
+  });
+
+  it("does not come again when nothing will follow", async () => {
+    stream.start();
+    await settle();
+    gateway.status = 204;
+    gateway.hangUp();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(gateway.requests).toHaveLength(2);
     expect(heard.at(-1)).toBe("paused");
   });
 

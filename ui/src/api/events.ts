@@ -154,6 +154,7 @@ export class EventStream {
     try {
       const response = await this.world.fetch(this.path, { headers, signal: abort.signal, cache: "no-store" });
       if (response.status === 401) return this.world.unauthenticated();
+      if (response.status === 204) return this.pause(); // nothing will follow what was sent before
       if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
       this.live();
       const reader = response.body.getReader();

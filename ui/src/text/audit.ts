@@ -22,6 +22,18 @@ export function deedOf({ action, resource, detail = "" }: AuditEntry): string {
       return "made a token";
     case "token_revoked":
       return "revoked a token";
+    case "environment_created":
+      return `made the environment ${resource}`;
+    case "environment_edited":
+      return `changed the environment ${resource}: ${detail}`;
+    case "environment_build":
+      return `asked for ${detail.split(" of ")[0]} of the environment ${resource}`;
+    case "environment_activated":
+      return `made ${detail} of the environment ${resource} the active one`;
+    case "environment_rolled_back":
+      return `rolled the environment ${resource} back to ${detail}`;
+    case "environment_deleted":
+      return `deleted the environment ${resource}`;
     default: // a newer gateway writes actions that this page has no sentence for
       return [action.replaceAll("_", " "), resource, detail].filter(Boolean).join(" · ");
   }

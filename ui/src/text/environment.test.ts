@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Environment } from "../api/environments";
-import { buildWords, durationWords, restartWords, runsOnWords, spanWords, staleWords } from "./environment";
+import { buildWords, durationWords, failureWords, restartWords, runsOnWords, spanWords, staleWords } from "./environment";
 
 const active = { build: 13, id: "x", revision: 3, packages: 9, prefix: "/p", since: "", by: "mira" };
 const environments = [{ name: "python", active }] as Environment[];
@@ -45,4 +45,12 @@ it.each([
 it("says how long a build took once that is known", () => {
   expect(durationWords("2026-06-15T12:00:00Z", "2026-06-15T12:00:42Z")).toBe("42 s");
   expect(durationWords("2026-06-15T12:00:00Z", undefined)).toBe("");
+});
+
+it.each([
+  [{ message: "there is no package nunpy" }, "There is no package nunpy."],
+  [{ message: "numpy >=2 does not fit with python 3.11." }, "numpy >=2 does not fit with python 3.11."],
+  [{ message: "nunpy is not known", package: "nunpy" }, "nunpy is not known."],
+])("makes a sentence of %o", (failure, words) => {
+  expect(failureWords(failure)).toBe(words);
 });

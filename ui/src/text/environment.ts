@@ -1,6 +1,7 @@
 // Environments and their builds as a person would say them.
 
-import type { Activation, Build, BuildState, Environment, Phase } from "../api/environments";
+import { sentence } from "../api/client";
+import type { Activation, Build, BuildState, Environment, Failure, Phase } from "../api/environments";
 import type { Part } from "../router";
 import type { RunsOn } from "../api/types";
 import type { StateWords } from "./state";
@@ -63,6 +64,14 @@ export function staleWords({ active, in_use: inUse = [] }: Pick<Environment, "ac
   return inUse
     .filter((use) => use.build !== active.build && use.workloads.length > 0)
     .map((use) => `Build ${use.build} is in use by ${counted(use.workloads.length, "program")}, ${active.build} is active: restart to use.`);
+}
+
+/** A failure as a sentence. The name of a package stays as it is at its beginning: "numpy >=2 does not fit." */
+export function failureWords({ message, package: about }: Pick<Failure, "message" | "package">): string {
+  const [first = "", second = ""] = message.split(" ", 2);
+  const isName = first === about || /^[<>=!~\d]/.test(second);
+  const said = sentence(message);
+  return isName ? message.charAt(0) + said.slice(1) : said;
 }
 
 /** What an activation did. */

@@ -18,9 +18,9 @@ export function Activate({ build, onClose }: { build: Build; onClose: () => void
 
   function act() {
     void action.run(async () => {
-      await send<Activation>("POST", paths.activate(project, name), { build: number, reason: back ? "rolled back" : "" });
+      const made = await send<Activation>("POST", paths.activate(project, name), { build: number });
       invalidate(paths.environments(project), paths.environment(project, name), `${paths.environment(project, name)}/`);
-      notify(back ? `${name} is back at build ${number}.` : `${name} is at build ${number} now.`);
+      notify(doneWords(name, made, back));
       onClose();
     });
   }
@@ -46,4 +46,9 @@ export function Activate({ build, onClose }: { build: Build; onClose: () => void
       </DialogFoot>
     </Dialog>
   );
+}
+
+function doneWords(name: string, { build, pending }: Activation, back: boolean): string {
+  if (pending) return `Build ${build} is being restored. ${name} changes to it as soon as it is ready.`;
+  return back ? `${name} is back at build ${build}.` : `${name} is at build ${build} now.`;
 }

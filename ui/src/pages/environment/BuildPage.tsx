@@ -13,6 +13,7 @@ import { buildWords, durationWords, hasEnded } from "../../text/environment";
 import { binarySize } from "../../text/size";
 import { counted } from "../../text/time";
 import { Activate } from "./Activate";
+import { BuildAgain } from "./BuildAgain";
 import { BuildLog } from "./BuildLog";
 import { BuildProgress } from "./BuildProgress";
 import { Compare } from "./Compare";
@@ -108,6 +109,16 @@ function Tools({ build, ended }: { build: Build; ended: boolean }) {
           Cancel build
         </Button>
         <ProblemNote error={action.error} />
+      </>
+    );
+  }
+  if (build.state === "failed" || build.state === "canceled") {
+    return (
+      <>
+        <Link className="button" href={to.environment(project, environment, "spec")}>
+          Edit environment.yml
+        </Link>
+        <BuildAgain project={project} name={environment} />
       </>
     );
   }

@@ -42,8 +42,8 @@ export function BuildProgress({ build, progress, stream }: Props) {
   );
 }
 
-function waitingWords({ state }: Build): string {
-  return state === "queued" ? "Waiting for its turn" : "";
+function waitingWords({ state, waiting }: Build): string {
+  return waiting || (state === "queued" ? "Waiting for its turn" : "");
 }
 
 const doing = (phase: Phase) => phases.find((p) => p.phase === phase)?.doing ?? phase;

@@ -9,10 +9,11 @@ import { PinIcon } from "../../parts/icons";
 import { SkeletonRows } from "../../parts/Skeleton";
 import { StateWord } from "../../parts/StateLabel";
 import { Time } from "../../parts/Time";
-import { Link, navigate, to } from "../../router";
+import { Link, to } from "../../router";
 import { buildWords } from "../../text/environment";
 import { binarySize } from "../../text/size";
 import { Activate } from "./Activate";
+import { BuildAgain } from "./BuildAgain";
 import { ProblemNote } from "./FailureNote";
 import { History } from "./History";
 import { useRights, type Rights } from "./rights";
@@ -32,7 +33,7 @@ export function Builds({ environment }: { environment: Environment }) {
       <section className="section" aria-labelledby="builds">
         <div className="section-head">
           <h2 id="builds">Builds</h2>
-          {rights.writes && <BuildAgain environment={environment} />}
+          {rights.writes && <BuildAgain project={project} name={name} />}
         </div>
         <ProblemNote error={error} />
         {!builds && !error && (
@@ -66,27 +67,6 @@ export function Builds({ environment }: { environment: Environment }) {
       </section>
       <History environment={environment} />
       {activating && <Activate build={activating} onClose={() => setActivating(undefined)} />}
-    </>
-  );
-}
-
-function BuildAgain({ environment: { project, name } }: { environment: Environment }) {
-  const action = useAction();
-
-  function start() {
-    void action.run(async () => {
-      const made = await send<Build>("POST", paths.builds(project, name), {});
-      invalidate(paths.environment(project, name), `${paths.environment(project, name)}/`);
-      navigate(to.build(project, name, made.build));
-    });
-  }
-
-  return (
-    <>
-      <ProblemNote error={action.error} />
-      <Button busy={action.busy} onClick={start} title="Solves the newest environment.yml again and builds what comes out">
-        Build again
-      </Button>
     </>
   );
 }

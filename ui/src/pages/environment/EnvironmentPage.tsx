@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { paths } from "../../api/client";
 import type { Edit, Environment } from "../../api/environments";
 import { useList, useThing } from "../../api/store";
@@ -34,6 +34,7 @@ export function EnvironmentPage({ project, name, part }: Props) {
   const [edit, setEdit] = useState<Edit>(noEdit);
   const [draft, setDraft] = useState<SpecDraft>();
   const [making, setMaking] = useState(false);
+  const several = (others?.length ?? 0) > 1; // then there is a list of them, which has the button
 
   if (error?.status === 404 || error?.status === 403) return <NoEnvironment project={project} name={name} message={error.message} />;
   return (
@@ -41,7 +42,9 @@ export function EnvironmentPage({ project, name, part }: Props) {
       <PageHead
         title={name}
         tools={
-          writes && (
+          writes &&
+          others &&
+          !several && (
             <Button onClick={() => setMaking(true)}>
               <PlusIcon />
               New environment
@@ -49,22 +52,36 @@ export function EnvironmentPage({ project, name, part }: Props) {
           )
         }
       >
-        {environment && <Facts environment={environment} several={(others?.length ?? 0) > 1} />}
+        {environment && <Facts environment={environment} several={several} />}
       </PageHead>
       <ErrorNote error={error} />
       {environment && <Notes environment={environment} />}
       <div className="tabbed">
-        <nav className="tabs" aria-label={`Environment ${name}`}>
-          {parts.map((p) => (
-            <Link key={p} href={to.environment(project, name, p)} aria-current={p === part ? "page" : undefined}>
-              {partNames[p]}
-            </Link>
-          ))}
-        </nav>
+        <Tabs project={project} name={name} part={part} />
         {environment ? <PartOf environment={environment} part={part} writes={writes} edit={edit} onEdit={setEdit} draft={draft} onDraft={setDraft} /> : !error && <Loading />}
       </div>
       {making && <NewEnvironment project={project} taken={others?.map((e) => e.name) ?? [name]} onClose={() => setMaking(false)} />}
     </div>
+  );
+}
+
+/** The page's parts. On a narrow screen they scroll, and the one that is open is in view. */
+function Tabs({ project, name, part }: Props) {
+  const nav = useRef<HTMLElement>(null);
+
+  useEffect(() => {
+    const here = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (here && nav.current) nav.current.scrollLeft = here.offsetLeft - nav.current.offsetLeft - (nav.current.clientWidth - here.offsetWidth) / 2;
+  }, [part]);
+
+  return (
+    <nav className="tabs" ref={nav} aria-label={`Environment ${name}`}>
+      {parts.map((p) => (
+        <Link key={p} href={to.environment(project, name, p)} aria-current={p === part ? "page" : undefined}>
+          {partNames[p]}
+        </Link>
+      ))}
+    </nav>
   );
 }
 

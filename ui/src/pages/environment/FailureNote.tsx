@@ -1,7 +1,8 @@
-import { sentence, type ApiError } from "../../api/client";
+import type { ApiError } from "../../api/client";
 import type { Failure } from "../../api/environments";
 import { ErrorNote } from "../../parts/ErrorNote";
 import { WarningIcon } from "../../parts/icons";
+import { failureWords } from "../../text/environment";
 
 interface Props {
   failure: Failure;
@@ -11,14 +12,14 @@ interface Props {
 
 /** Why something did not work: a sentence, the rule that refused it, names that may be meant, and the conflict as a tree. */
 export function FailureNote({ failure, onTake }: Props) {
-  const { message, rule, near, tree } = failure;
+  const { rule, near, tree } = failure;
   return (
     <div className="failure" role="alert">
       <div className="error-note">
         <WarningIcon />
         <div>
           <p>
-            {sentence(message)}
+            {failureWords(failure)}
             {rule && (
               <span className="soft">
                 {" "}

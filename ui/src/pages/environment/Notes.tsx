@@ -1,8 +1,7 @@
 import type { Build, BuildEvent, Environment } from "../../api/environments";
-import { sentence } from "../../api/client";
 import { Note } from "../../parts/Note";
 import { Link, to } from "../../router";
-import { buildWords, hasEnded, phases, staleWords } from "../../text/environment";
+import { buildWords, failureWords, hasEnded, phases, staleWords } from "../../text/environment";
 
 /** What is going on in an environment: a build under way or failed, and programs that stay on older builds. */
 export function Notes({ environment }: { environment: Environment }) {
@@ -35,7 +34,7 @@ function Building({ build }: { build: Build }) {
 function Failed({ build }: { build: Build }) {
   return (
     <Note tone="bad" tools={<Link href={to.build(build.project, build.environment, build.build)}>Show why</Link>}>
-      Build {build.build} failed. <span className="soft">{build.failure && sentence(build.failure.message)}</span>
+      Build {build.build} failed. <span className="soft">{build.failure && failureWords(build.failure)}</span>
     </Note>
   );
 }

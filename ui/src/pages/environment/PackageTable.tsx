@@ -39,11 +39,6 @@ export function PackageTable({ items, search, requestedOnly, edit, onMark }: Pro
           {columns.map((column) => (
             <Head key={column.id} column={column} order={order} onSort={setOrder} />
           ))}
-          {onMark && (
-            <th className="head-act">
-              <span className="unseen">Change</span>
-            </th>
-          )}
         </tr>
       </thead>
       <tbody ref={body}>
@@ -69,7 +64,7 @@ function markOf(edit: Edit | undefined, name: string): Mark {
 function Gap({ rows, height }: { rows: number; height: number }) {
   return (
     <tr className="gap" aria-hidden="true">
-      <td colSpan={columns.length + 1} style={{ height: rows * height }} />
+      <td colSpan={columns.length} style={{ height: rows * height }} />
     </tr>
   );
 }
@@ -115,42 +110,37 @@ const Row = memo(function Row({ index, item, why, marked, onMark }: RowProps) {
       <td className="cell-from" title={item.channel}>
         {sourceOf(item)}
       </td>
-      <td className="cell-size right number">{binarySize(item.size ?? 0)}</td>
-      {onMark && (
-        <td className="cell-act">
-          <Acts item={item} marked={marked} onMark={onMark} />
-        </td>
-      )}
+      <td className="cell-size right number">
+        <span className="size">{binarySize(item.size ?? 0)}</span>
+        {onMark && <Acts item={item} marked={marked} onMark={onMark} />}
+      </td>
     </tr>
   );
 });
 
+/** What can be done with a package lies over the row's end while there is a pointer or the focus. */
 function Acts({ item, marked, onMark }: { item: Item; marked: Mark; onMark: NonNullable<Props["onMark"]> }) {
-  if (marked) {
-    return (
-      <Button look="quiet" className="slim" aria-label={`Keep ${item.name} as it is`} onClick={() => onMark(marked, item.name)}>
-        Undo {marked}
-      </Button>
-    );
-  }
+  if (marked) return <span className="acts">{act(`Undo ${marked}`, `Keep ${item.name} as it is`, () => onMark(marked, item.name))}</span>;
   return (
-    <>
-      <Button look="quiet" className="slim" aria-label={`Upgrade ${item.name}`} onClick={() => onMark("upgrade", item.name)}>
-        Upgrade
-      </Button>
-      {item.requested && (
-        <Button look="quiet" className="slim" aria-label={`Remove ${item.name}`} onClick={() => onMark("remove", item.name)}>
-          Remove
-        </Button>
-      )}
-    </>
+    <span className="acts">
+      {act("Upgrade", `Upgrade ${item.name}`, () => onMark("upgrade", item.name))}
+      {item.requested && act("Remove", `Remove ${item.name}`, () => onMark("remove", item.name))}
+    </span>
+  );
+}
+
+function act(name: string, label: string, onClick: () => void) {
+  return (
+    <Button look="quiet" className="slim" aria-label={label} onClick={onClick}>
+      {name}
+    </Button>
   );
 }
 
 function Bones() {
   return [2, 3, 1, 2, 1, 3].map((width, i) => (
     <tr key={i} className="skeleton" aria-hidden="true">
-      <td colSpan={columns.length + 1}>
+      <td colSpan={columns.length}>
         <span className="bone" data-width={width} />
       </td>
     </tr>

@@ -17,6 +17,7 @@ const formats: { format: ExportFormat; name: string; what: string }[] = [
   { format: "conda-lock", name: "conda-lock", what: "conda packages and wheels, with hashes" },
   { format: "requirements", name: "requirements.txt with hashes", what: "for pip and uv" },
   { format: "cyclonedx", name: "CycloneDX", what: "a bill of materials for auditors and scanners" },
+  { format: "lock", name: "Lock", what: "all of it in Hopyard's own form: makes exactly this again" },
 ];
 
 /** How the same environment is used in other places. */
@@ -44,7 +45,7 @@ export function UseElsewhere({ environment }: { environment: Environment }) {
       )}
       <section className="section" aria-labelledby="command-line">
         <h2 id="command-line">On the command line</h2>
-        <CopyText label="the command" text={`hopyard env run ${name} -- python script.py`} />
+        <CopyText label="the command" text={`hopyard env run ${name} --project ${project} -- python script.py`} />
         <p className="small soft">Runs a program in the active build, with its variables set. Nothing is to be activated first.</p>
       </section>
       <Exports project={project} name={name} build={build} />

@@ -57,7 +57,7 @@ describe("withEvents", () => {
   it("marks the phase that failed and keeps the cause", () => {
     const failure = { cause: "unsatisfiable", message: "no", tree: "└─ a" };
     const p = after({ type: "state", phase: "solve" }, { type: "result", state: "failed", failure });
-    expect(states(p)).toBe("failed skipped skipped skipped skipped");
+    expect(states(p)).toBe("failed waiting waiting waiting waiting");
     expect(p).toMatchObject({ ended: true, state: "failed", failure });
   });
 

@@ -100,8 +100,7 @@ function endedSteps({ steps }: Progress, state: BuildState | undefined): Step[] 
   const well = state === "ready" || state === "collected";
   return steps.map((step) => {
     if (step.state === "now") return { ...step, state: well ? "done" : "failed", package: "" };
-    if (step.state === "waiting") return { ...step, state: "skipped" };
-    return step;
+    return step.state === "waiting" && well ? { ...step, state: "skipped" } : step;
   });
 }
 
