@@ -50,6 +50,7 @@ var reserved = []struct {
 	{"github.com/gorilla/websocket", []string{"gateway"}, "websockets are the gateway's business"},
 	{"github.com/go-zeromq/zmq4", []string{"kernels/zmq"}, "this module can end a process; it is guarded in one place"},
 	{"modernc.org/sqlite", []string{"internal/sqlite"}, "databases are behind the contracts"},
+	{"github.com/BurntSushi/toml", []string{"envs/uv"}, "TOML is uv's business; everybody else gets locks"},
 	{"github.com/spf13", []string{"cmd"}, "the command line belongs to the binary"},
 	{"go.yaml.in/yaml", []string{"cmd", "envs/spec", "envs/policy", "envs/lock"}, "the configuration belongs to the binary; environments are written in YAML, too"},
 	{module + "/internal/sqlite", []string{"cmd"}, "the domain uses contracts; cmd chooses their backends"},
