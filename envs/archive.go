@@ -2,7 +2,6 @@ package envs
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/hopyard/hopyard/envs/spec"
 	"github.com/hopyard/hopyard/envs/store"
 	"github.com/hopyard/hopyard/internal/problem"
-	"github.com/hopyard/hopyard/workloads"
 )
 
 // Archive packs a build for clusters, in the background, and tells how far that is; one that is there is not packed again. Build 0 is
@@ -45,8 +43,14 @@ func (s *Service) pack(ctx context.Context, by By, b buildRecord, m *store.Manif
 		return err
 	}
 	defer unlock()
-	if w, found, err := s.workload(ctx, archiverID(b.ID)); err != nil || found && atWork(w) {
+	w, found, err := s.workload(ctx, archiverID(b.ID))
+	if err != nil || found && s.atWork(w, b.ID) {
 		return err
+	}
+	if found { // it is about to end
+		if _, err := s.cfg.Workloads.Ended(ctx, w.Project, w.ID); err != nil && !problem.Is(err, problem.NotFound) {
+			return err
+		}
 	}
 	o, err := s.cfg.Order(m.Kind)
 	if err != nil {
@@ -64,10 +68,6 @@ func (s *Service) pack(ctx context.Context, by By, b buildRecord, m *store.Manif
 		return nil // it is being swept or was started meanwhile
 	}
 	return err
-}
-
-func atWork(w workloads.Info) bool {
-	return w.State == workloads.Starting || w.State == workloads.Running
 }
 
 // GetArchive tells of a build's archive; build 0 is the one in use.
@@ -89,7 +89,7 @@ func (s *Service) archive(ctx context.Context, b buildRecord) (Archive, error) {
 	if err != nil {
 		return Archive{}, err
 	}
-	if found && atWork(w) {
+	if found && s.atWork(w, b.ID) {
 		return Archive{State: ArchiveBuilding}, nil
 	}
 	if f := s.archiveFailure(b.ID); f != nil {
@@ -104,16 +104,7 @@ func (s *Service) archiveFailure(id string) *driver.Failure {
 	if err != nil || o.Task != store.TaskArchive {
 		return nil
 	}
-	r := reader{path: s.cfg.Store.Events(id)}
-	defer r.close()
-	var last driver.Event
-	for {
-		line, ok, err := r.line()
-		if err != nil || !ok {
-			break
-		}
-		_ = json.Unmarshal(line, &last) // what is no event is no result
-	}
+	last, _ := lastEvent(s.cfg.Store.Events(id))
 	if last.Type == driver.TypeResult {
 		return last.Failure
 	}

@@ -176,10 +176,16 @@ func (r *run) join(ctx context.Context) (project string, found bool, err error) 
 	}
 	defer unlock()
 	w, found, err := r.s.workload(ctx, builderID(r.rec.ID))
-	if found && (w.State == workloads.Stopping || w.State == workloads.Ended) {
-		found = false
+	return w.Project, found && r.s.atWork(w, r.rec.ID), err
+}
+
+// atWork says whether a builder of a prefix is, or is only about to end.
+func (s *Service) atWork(w workloads.Info, id string) bool {
+	if w.State != workloads.Starting && w.State != workloads.Running {
+		return false
 	}
-	return w.Project, found, err
+	last, ok := lastEvent(s.cfg.Store.Events(id))
+	return !ok || last.Type != driver.TypeResult
 }
 
 // workload finds one of ours by its ID, which is the same in all projects.
@@ -256,7 +262,7 @@ func (r *run) launch(ctx context.Context, order store.Order) (project string, er
 		if !found {
 			break
 		}
-		if w.State != workloads.Stopping && w.State != workloads.Ended {
+		if r.s.atWork(w, r.rec.ID) {
 			return w.Project, nil
 		}
 		if _, err := r.s.cfg.Workloads.Ended(ctx, w.Project, w.ID); err != nil && !problem.Is(err, problem.NotFound) {

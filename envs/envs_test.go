@@ -11,17 +11,17 @@ import (
 	"github.com/hopyard/hopyard/internal/problem"
 )
 
-// driver builds what the test tells it to.
-type driver struct {
+// preparer builds what the test tells it to.
+type preparer struct {
 	whole atomic.Bool
 	build func(ctx context.Context, progress func(string)) error
 }
 
-func (d *driver) Find() (envs.Prepared, bool) {
+func (d *preparer) Find() (envs.Prepared, bool) {
 	return envs.Prepared{Name: "Python 3.11", Build: "b"}, d.whole.Load()
 }
 
-func (d *driver) Build(ctx context.Context, progress func(string)) (envs.Prepared, error) {
+func (d *preparer) Build(ctx context.Context, progress func(string)) (envs.Prepared, error) {
 	if err := d.build(ctx, progress); err != nil {
 		return envs.Prepared{}, err
 	}
@@ -30,14 +30,14 @@ func (d *driver) Build(ctx context.Context, progress func(string)) (envs.Prepare
 	return env, nil
 }
 
-func resolver(d *driver) *envs.Resolver {
+func resolver(d *preparer) *envs.Resolver {
 	return envs.NewResolver(envs.ResolverConfig{Driver: d, Log: slog.New(slog.DiscardHandler)})
 }
 
 func TestResolveSaysHowFarThePreparationIs(t *testing.T) {
 	t.Parallel()
 	at, goOn := make(chan struct{}), make(chan struct{})
-	d := &driver{build: func(_ context.Context, progress func(string)) error {
+	d := &preparer{build: func(_ context.Context, progress func(string)) error {
 		progress("wheels 12 of 60")
 		close(at)
 		<-goOn
@@ -62,7 +62,7 @@ func TestResolveSaysHowFarThePreparationIs(t *testing.T) {
 
 func TestResolveSaysWhyThereIsNone(t *testing.T) {
 	t.Parallel()
-	d := &driver{build: func(context.Context, func(string)) error {
+	d := &preparer{build: func(context.Context, func(string)) error {
 		return problem.New(problem.Unavailable, "no Python was found on PATH")
 	}}
 	r := resolver(d)

@@ -313,3 +313,19 @@ func (r *reader) close() {
 		_ = r.file.Close()
 	}
 }
+
+// lastEvent is the last event that a builder has told.
+func lastEvent(path string) (last driver.Event, ok bool) {
+	r := reader{path: path}
+	defer r.close()
+	for {
+		line, more, err := r.line()
+		if err != nil || !more {
+			return last, ok
+		}
+		var e driver.Event
+		if json.Unmarshal(line, &e) == nil {
+			last, ok = e, true
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package envs_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hopyard/hopyard/envs"
+	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/envs/policy"
+	"github.com/hopyard/hopyard/envs/spec"
+	"github.com/hopyard/hopyard/internal/problem"
+)
+
+func TestBuildGoesFromSpecToActive(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	b := g.create(t, "demo", "science", "alpha", "beta")
+	if !b.Active || b.Packages != 2 || b.Python != "3.11.7" || b.Lock == "" || b.ID == "" || b.Reused || b.Ended == nil {
+		t.Errorf("build = %+v, want an active one with two packages", b)
+	}
+	r, err := g.Resolve(t.Context(), "demo")
+	if err != nil || r.Name != "science" || r.Build != 1 || r.ID != b.ID || r.Prefix != s.store.Prefix(b.ID) {
+		t.Errorf("Resolve() = %+v, %v, want build 1 of science", r, err)
+	}
+	events := g.events(t, "demo", "science", 1, 0)
+	last := events[len(events)-1]
+	if last.Type != driver.TypeResult || last.State != string(envs.Ready) || last.Text != "build 1 is ready" {
+		t.Errorf("last event = %+v, want a result", last)
+	}
+	for i, e := range events {
+		if e.Seq != uint64(i+1) || e.Time.IsZero() {
+			t.Errorf("event %d = %+v, want it numbered and timed", i, e)
+		}
+	}
+	history, err := g.History(t.Context(), "demo", "science")
+	if err != nil || len(history) != 1 || history[0].Build != 1 || history[0].By != "ann" {
+		t.Errorf("History() = %+v, %v, want one activation", history, err)
+	}
+	items, err := g.Packages(t.Context(), "demo", "science", 0)
+	if err != nil || len(items) != 2 || !items[0].Requested || items[0].Name != "alpha" {
+		t.Errorf("Packages() = %+v, %v, want alpha and beta", items, err)
+	}
+	if !s.audit.has("ann environment_created") || !s.audit.has("ann environment_activated") {
+		t.Errorf("audit = %q, want creation and activation", s.audit.actions)
+	}
+}
+
+func TestFailedBuildSaysWhyAndLeavesWhatIsInUse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	g.create(t, "demo", "science", "alpha")
+	s.order("fail")
+	_, err := g.Edit(t.Context(), ann, "demo", "science", spec.Edit{Add: []spec.Package{{Name: "beta"}}}, "")
+	must(t, err)
+	b := g.is(t, "demo", "science", 2, envs.Failed)
+	if b.Failure == nil || b.Failure.Cause != driver.HashMismatch || b.Reason != "add beta" {
+		t.Errorf("build = %+v with %+v, want a wrong hash", b, b.Failure)
+	}
+	if r, err := g.Resolve(t.Context(), "demo"); err != nil || r.Build != 1 {
+		t.Errorf("Resolve() = %+v, %v, want build 1", r, err)
+	}
+	s.release("fail")
+	_, err = g.Build(t.Context(), ann, "demo", "science", 0)
+	must(t, err)
+	g.is(t, "demo", "science", 3, envs.Ready)
+	if n := s.solver.count(); n != 2 {
+		t.Errorf("%d solves, want 2: what failed to be built had been solved", n)
+	}
+}
+
+func TestUnsolvableSpecFailsWithItsTree(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.solver.err = &driver.Failure{Cause: driver.Unsatisfiable, Message: "alpha and beta do not go together", Tree: "alpha\n  beta"}
+	g := s.open()
+	_, err := g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "science", Text: yml("alpha"), Build: true})
+	must(t, err)
+	b := g.is(t, "demo", "science", 1, envs.Failed)
+	if b.Failure.Cause != driver.Unsatisfiable || b.Failure.Tree == "" {
+		t.Errorf("failure = %+v, want a tree", b.Failure)
+	}
+	events := g.events(t, "demo", "science", 1, 0)
+	if f := events[len(events)-1].Failure; f == nil || f.Tree != b.Failure.Tree {
+		t.Errorf("result = %+v, want the failure", events[len(events)-1])
+	}
+	_, err = g.Resolve(t.Context(), "demo")
+	wantCode(t, err, problem.Unavailable, "alpha and beta do not go together")
+	_, err = g.Solve(t.Context(), "demo", "science", envs.Try{})
+	wantCode(t, err, problem.Conflict)
+	if f := driver.FailureOf(err); f.Tree == "" {
+		t.Errorf("failure of the dry run = %+v, want its tree", f)
+	}
+}
+
+func TestDryRunTellsWhatWouldChange(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	g.create(t, "demo", "science", "alpha")
+	sol, err := g.Solve(t.Context(), "demo", "science", envs.Try{Edit: &spec.Edit{Add: []spec.Package{{Name: "beta"}}}})
+	if err != nil || len(sol.Diff.Added) != 1 || sol.Diff.Added[0].Name != "beta" || sol.Ready || sol.Artifacts != 200 || sol.Download != 200 {
+		t.Errorf("Solve() = %+v, %v, want beta added", sol, err)
+	}
+	if env, err := g.Get(t.Context(), "demo", "science"); err != nil || env.Revision != 1 || env.Latest.Number != 1 {
+		t.Errorf("Get() = %+v, %v: a dry run changed something", env, err)
+	}
+	text := yml("alpha")
+	if sol, err = g.Solve(t.Context(), "demo", "science", envs.Try{Text: &text}); err != nil || !sol.Ready || sol.Download != 0 {
+		t.Errorf("Solve() of what is built = %+v, %v, want it ready", sol, err)
+	}
+}
+
+func TestPolicyRefusesBeforeAndAfterTheSolve(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.rules = policy.Rules{DenyPackages: []string{"evil"}, MaxArtifactBytes: 150, MaxEnvironments: 1}
+	g := s.open()
+	_, err := g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "science", Text: yml("evil")})
+	wantCode(t, err, problem.Conflict, "evil")
+	if f := driver.FailureOf(err); f.Cause != driver.PolicyDenied || f.Rule == "" {
+		t.Errorf("failure = %+v, want a rule", f)
+	}
+	g.create(t, "demo", "science", "alpha")
+	_, _, err = g.SetSpec(t.Context(), ann, "demo", "science", yml("alpha", "beta"), "", 0, true)
+	must(t, err)
+	b := g.is(t, "demo", "science", 2, envs.Failed)
+	if b.Failure.Cause != driver.PolicyDenied || !strings.Contains(b.Failure.Rule, "max_artifact_bytes") {
+		t.Errorf("failure = %+v, want it refused for its size", b.Failure)
+	}
+	_, err = g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "second", Text: yml("alpha")})
+	wantCode(t, err, problem.TooMany)
+	_, err = g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "science", Text: yml("alpha"), Private: true})
+	wantCode(t, err, problem.Unsupported, "isolated")
+}
+
+func TestBuildsWaitForTheToolsWithASentence(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.drivers.set(problem.New(problem.Unavailable, "the tools are being fetched (45 %%)"))
+	g := s.open()
+	_, err := g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "science", Text: yml("alpha"), Build: true})
+	must(t, err)
+	eventually(t, "the build says what it waits for", func() bool {
+		b, err := g.GetBuild(t.Context(), "demo", "science", 1)
+		return err == nil && b.State == envs.Queued && strings.Contains(b.Waiting, "45 %")
+	})
+	_, err = g.Resolve(t.Context(), "demo")
+	wantCode(t, err, problem.Unavailable, "45 %")
+	_, err = g.Edit(t.Context(), bob, "demo", "science", spec.Edit{Add: []spec.Package{{Name: "beta"}}}, "")
+	must(t, err)
+	s.drivers.set(nil)
+	b := g.is(t, "demo", "science", 1, envs.Ready)
+	if b.Packages != 2 || b.Revision != 2 || b.Waiting != "" {
+		t.Errorf("build = %+v, want the edit to be part of it", b)
+	}
+	env, err := g.Get(t.Context(), "demo", "science")
+	if err != nil || env.Kind != lock.Venv || env.Why == "" {
+		t.Errorf("Get() = %+v, %v, want the kind with its reason", env, err)
+	}
+}
+
+func TestBadSpecIsRefusedWithItsPlace(t *testing.T) {
+	t.Parallel()
+	g := newSite(t).open()
+	_, err := g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "science", Text: "dependencies:\n  - [\n"})
+	wantCode(t, err, problem.Invalid)
+	if f := driver.FailureOf(err); f.Cause != driver.SpecInvalid || f.Line == 0 {
+		t.Errorf("failure = %+v, want a line", f)
+	}
+	_, err = g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "No Name", Text: yml("alpha")})
+	wantCode(t, err, problem.Invalid)
+	_, err = g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "science"})
+	wantCode(t, err, problem.Invalid)
+}
