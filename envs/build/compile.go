@@ -69,6 +69,9 @@ func (c *compiler) work(ctx context.Context, modules []*module) error {
 		if err == nil || n == len(modules) { // dead or alive, it has done its work
 			return nil
 		}
+		if strings.Contains(words, "OSError") {
+			return driver.Failf(driver.ToolFailed, "compiled modules cannot be written: %s", words)
+		}
 		if crashes == maxCrashes {
 			return driver.Failf(driver.SmokeFailed, "the environment's Python does not run (%v): %s", err, words)
 		}

@@ -2,27 +2,24 @@ package build
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/store"
-	"golang.org/x/sys/unix"
+	"golang.org/x/sync/errgroup"
 )
 
 // finish makes an environment of what was installed: checked, compiled, tried, marked, sealed, on disk, and last its manifest.
 // Nothing of the prefix is run, and nothing in it is reached by its path, before it is known that no symlink leads out of it.
 func (b *builder) finish(ctx context.Context, pyc *layer) error {
 	b.events.tell(driver.Event{Type: driver.TypeProgress, Phase: driver.Finish})
-	vars, skipped, err := b.mark()
+	vars, scripts, err := b.look()
 	if err != nil {
 		return err
 	}
-	found, err := walk(ctx, b.prefix(), true, ".")
+	found, err := walk(ctx, b.prefix(), ".")
 	if err != nil {
 		return err
 	}
@@ -33,13 +30,13 @@ func (b *builder) finish(ctx context.Context, pyc *layer) error {
 		return driver.Failf(driver.QuotaExceeded, "this environment takes %d MB on disk and may take %d MB: ask for less, or for a higher limit",
 			megabytes(found.bytes), megabytes(most))
 	}
-	if err := b.compile(ctx, pyc, found); err != nil {
+	if err := b.complete(ctx, pyc, found); err != nil {
 		return err
 	}
 	if err := b.smoke(ctx); err != nil {
 		return err
 	}
-	if err := b.runScripts(ctx, skipped, vars); err != nil {
+	if err := b.runScripts(ctx, scripts, vars); err != nil {
 		return err
 	}
 	if err := seal(b.prefix(), found); err != nil {
@@ -54,36 +51,40 @@ func (b *builder) finish(ctx context.Context, pyc *layer) error {
 // mayLeave says which symlinks may lead out of the prefix: an environment of wheels stands on an interpreter of the host.
 func (b *builder) mayLeave(path string) bool { return b.lock.Kind == lock.Venv && isBasePython(path) }
 
-// compile brings the compiled modules in and adds them to what was found.
-func (b *builder) compile(ctx context.Context, pyc *layer, found *tree) error {
-	dirs, err := pyc.finish(ctx, interpreter(b.prefix()))
+// complete brings in the compiled modules and the metadata, and adds them to what was found.
+func (b *builder) complete(ctx context.Context, pyc *layer, found *tree) error {
+	python := interpreter(b.prefix())
+	var dirs []string
+	g, working := errgroup.WithContext(ctx)
+	g.Go(b.mark)
+	g.Go(func() (err error) {
+		dirs, err = pyc.finish(working, python)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if found.has(dirs) {
+		// Modules came compiled with a package, and ours took their place: what was found is not true any more.
+		again, err := walk(ctx, b.prefix(), ".")
+		if err != nil {
+			return err
+		}
+		*found, dirs = *again, nil
+	}
+	if b.lock.Kind == lock.Conda {
+		dirs = append(dirs, metadata)
+	}
+	more, err := walk(ctx, b.prefix(), dirs...)
 	if err != nil {
 		return err
 	}
-	known := make(map[string]bool, len(found.dirs))
-	for _, d := range found.dirs {
-		known[d] = true
-	}
-	if slices.ContainsFunc(dirs, func(d string) bool { return known[d] }) {
-		// Modules came compiled with a package, and ours took their place: what was found is not true any more.
-		all, err := walk(ctx, b.prefix(), true, ".")
-		if err == nil {
-			*found = *all
-		}
-		return err
-	}
-	more, err := walk(ctx, b.prefix(), false, dirs...)
-	if err == nil {
-		found.add(more)
-	}
-	return err
+	found.add(more)
+	return contained(b.prefix(), more.links, b.mayLeave)
 }
 
-// commit puts the prefix on disk and then says that it is there.
+// commit puts the prefix on disk and says that it is there.
 func (b *builder) commit(found *tree, vars map[string]string) error {
-	if err := syncFilesystem(b.prefix()); err != nil {
-		return fmt.Errorf("write environment to disk: %w", err)
-	}
 	// One entry stands for the folders: they are never shared.
 	files := append(found.files, store.Inode{Bytes: found.folders})
 	return b.store.Commit(&store.Manifest{
@@ -106,16 +107,4 @@ func (b *builder) linkMode(found *tree) string {
 	default:
 		return "copy"
 	}
-}
-
-// syncFilesystem has the kernel write to disk all that was written to the filesystem of dir. One call for everything: a prefix is
-// ten thousand names in a thousand folders, each of which would want its own fsync, and on most filesystems the first of them
-// has to write the others' metadata anyway.
-func syncFilesystem(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return unix.Syncfs(int(d.Fd()))
 }

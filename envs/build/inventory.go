@@ -17,19 +17,19 @@ import (
 func Inventory(l *lock.Lock, requested []string) []store.Item {
 	asked := map[string]bool{}
 	for _, name := range requested {
-		asked[normalName(name)] = true
+		asked[lock.NormalName(name)] = true
 	}
 	items := make([]store.Item, 0, len(l.Packages)+len(l.Wheels))
 	for _, p := range l.Packages {
 		items = append(items, store.Item{
 			Name: p.Name, Version: p.Version, Build: p.Build, From: "conda", Channel: channelOf(l, p), License: p.License,
-			URL: p.URL, SHA256: p.SHA256, Size: p.Size, Requires: requiresOf(p), Requested: asked[normalName(p.Name)],
+			URL: p.URL, SHA256: p.SHA256, Size: p.Size, Requires: requiresOf(p), Requested: asked[lock.NormalName(p.Name)],
 		})
 	}
 	for _, w := range l.Wheels {
 		items = append(items, store.Item{
 			Name: w.Name, Version: w.Version, From: "pip", License: w.License, URL: w.URL, SHA256: w.SHA256, Size: w.Size,
-			Requires: w.Requires, Requested: asked[normalName(w.Name)],
+			Requires: w.Requires, Requested: asked[lock.NormalName(w.Name)],
 		})
 	}
 	slices.SortFunc(items, func(a, b store.Item) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.From, b.From)) })

@@ -19,49 +19,50 @@ const managed = "This environment is managed by Hopyard and never changes, so th
 	"Add or remove packages on the project's Environment page, or with: hopyard env edit\n" +
 	"Programs that are started after that use the new build."
 
-// mark writes what tells tools and people about the prefix, shares the installer's records, and reads the variables that
-// activation sets. Everything goes through an os.Root: nothing is known of the prefix's symlinks yet.
-func (b *builder) mark() (vars map[string]string, scripts []string, err error) {
+// look checks what needs no more than a look, says whose the environment is, and reads what activation sets without running
+// anything. Everything goes through an os.Root: nothing is known of the prefix's symlinks yet.
+func (b *builder) look() (vars map[string]string, scripts []string, err error) {
 	root, err := os.OpenRoot(b.prefix())
 	if err != nil {
 		return nil, nil, driver.Failf(driver.ToolFailed, "the installer made nothing: %w", err)
 	}
 	defer root.Close()
-	if b.lock.Kind == lock.Conda {
-		if err := b.records(root); err != nil {
-			return nil, nil, err
-		}
-	}
 	if err := b.verifyWheels(root); err != nil {
 		return nil, nil, err
 	}
-	vars, scripts, err = b.activation(root)
-	if err != nil {
-		return nil, nil, err
-	}
-	return vars, scripts, b.markers(root)
-}
-
-// markers writes the files that say whose the prefix is.
-func (b *builder) markers(root *os.Root) error {
-	files := map[string]string{}
-	if b.lock.Python != "" {
-		files[path.Join("lib", "python"+b.lock.Python, "EXTERNALLY-MANAGED")] = externallyManaged()
-	}
-	if b.lock.Kind == lock.Conda {
-		frozen, _ := json.Marshal(map[string]string{"message": managed})
-		files["conda-meta/frozen"] = string(frozen) + "\n"
-		files["conda-meta/history"] = history(b.lock, b.order.Requested)
-		if len(b.order.Options.Variables) > 0 {
-			state, _ := json.Marshal(map[string]any{"env_vars": b.order.Options.Variables})
-			files["conda-meta/state"] = string(state) + "\n"
+	if b.lock.Python != "" && b.lock.Kind == lock.Conda { // in others, pip and uv look at the interpreter below
+		name := path.Join("lib", "python"+b.lock.Python, "EXTERNALLY-MANAGED")
+		if err := replace(root, name, []byte(externallyManaged())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("mark environment: %w", err)
 		}
 	}
+	return b.activation(root)
+}
+
+// metadata is where conda and its like keep what they know of an environment.
+const metadata = "conda-meta"
+
+// mark checks and shares the installer's records, and writes beside them what tools like conda want to know.
+func (b *builder) mark() error {
+	if b.lock.Kind != lock.Conda {
+		return nil
+	}
+	root, err := os.OpenRoot(b.prefix())
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := b.records(root); err != nil {
+		return err
+	}
+	frozen, _ := json.Marshal(map[string]string{"message": managed})
+	files := map[string]string{"frozen": string(frozen) + "\n", "history": history(b.lock, b.order.Requested)}
+	if len(b.order.Options.Variables) > 0 {
+		state, _ := json.Marshal(map[string]any{"env_vars": b.order.Options.Variables})
+		files["state"] = string(state) + "\n"
+	}
 	for name, text := range files {
-		if err := replace(root, name, []byte(text)); err != nil {
-			if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(name, "lib/") {
-				continue // a lock may name a Python that no package brings
-			}
+		if err := replace(root, path.Join(metadata, name), []byte(text)); err != nil {
 			return fmt.Errorf("mark environment: %w", err)
 		}
 	}

@@ -46,10 +46,10 @@ func (b *builder) smoke(ctx context.Context) error {
 func smokeKey(l *lock.Lock) string {
 	parts := map[string]lockPart{}
 	for _, p := range l.Packages {
-		parts[normalName(p.Name)] = lockPart{p.SHA256, requiresOf(p)}
+		parts[lock.NormalName(p.Name)] = lockPart{p.SHA256, requiresOf(p)}
 	}
 	for _, w := range l.Wheels {
-		parts[normalName(w.Name)] = lockPart{w.SHA256, w.Requires}
+		parts[lock.NormalName(w.Name)] = lockPart{w.SHA256, w.Requires}
 	}
 	if _, ok := parts["ipykernel"]; !ok {
 		return ""
@@ -57,7 +57,7 @@ func smokeKey(l *lock.Lock) string {
 	var hashes []string
 	todo, seen := []string{"ipykernel"}, map[string]bool{}
 	for len(todo) > 0 {
-		name := normalName(todo[0])
+		name := lock.NormalName(todo[0])
 		todo = todo[1:]
 		if part, ok := parts[name]; ok && !seen[name] {
 			seen[name] = true

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -39,6 +40,15 @@ func (t *tree) add(o *tree) {
 	t.links = append(t.links, o.links...)
 }
 
+// has says whether one of the folders was found.
+func (t *tree) has(dirs []string) bool {
+	known := make(map[string]bool, len(t.dirs))
+	for _, d := range t.dirs {
+		known[d] = true
+	}
+	return slices.ContainsFunc(dirs, func(d string) bool { return known[d] })
+}
+
 // walker visits folders with a few goroutines: reading 10,000 entries is a matter of system calls.
 type walker struct {
 	prefix string
@@ -46,11 +56,12 @@ type walker struct {
 	left   sync.WaitGroup // folders that are not done
 
 	mu  sync.Mutex // guards err
-	err error
+	err error      // the first
 }
 
-// walk visits the folders, which are relative to prefix, and, deep, all below. What is no file, folder or symlink is refused.
-func walk(ctx context.Context, prefix string, deep bool, dirs ...string) (*tree, error) {
+// walk visits the folders, which are relative to prefix, and all below, but for conda's metadata unless that is named: it is looked
+// at when it is complete. What is no file, folder or symlink is refused.
+func walk(ctx context.Context, prefix string, dirs ...string) (*tree, error) {
 	w := &walker{prefix: prefix, todo: make(chan string, 1024)}
 	w.left.Add(len(dirs))
 	workers := min(4, runtime.NumCPU())
@@ -59,7 +70,7 @@ func walk(ctx context.Context, prefix string, deep bool, dirs ...string) (*tree,
 	for i := range workers {
 		running.Go(func() {
 			for dir := range w.todo {
-				w.visit(ctx, dir, deep, &found[i])
+				w.visit(ctx, dir, &found[i])
 			}
 		})
 	}
@@ -69,24 +80,23 @@ func walk(ctx context.Context, prefix string, deep bool, dirs ...string) (*tree,
 	w.left.Wait()
 	close(w.todo)
 	running.Wait()
-	all := &tree{}
+	total := &tree{}
 	for i := range found {
-		all.add(&found[i])
+		total.add(&found[i])
 	}
-	return all, w.err
+	return total, w.err
 }
 
 // visit looks at one folder, and goes on below where nobody is free to take a folder.
-func (w *walker) visit(ctx context.Context, dir string, deep bool, t *tree) {
+func (w *walker) visit(ctx context.Context, dir string, t *tree) {
 	defer w.left.Done()
 	below, err := w.read(ctx, dir, t)
 	if err != nil {
 		w.mu.Lock()
-		w.err = errors.Join(w.err, err)
+		if w.err == nil {
+			w.err = err
+		}
 		w.mu.Unlock()
-		return
-	}
-	if !deep {
 		return
 	}
 	w.left.Add(len(below))
@@ -94,7 +104,7 @@ func (w *walker) visit(ctx context.Context, dir string, deep bool, t *tree) {
 		select {
 		case w.todo <- d:
 		default:
-			w.visit(ctx, d, deep, t)
+			w.visit(ctx, d, t)
 		}
 	}
 }
@@ -126,7 +136,9 @@ func (w *walker) read(ctx context.Context, dir string, t *tree) (below []string,
 		path := filepath.Join(dir, e.Name())
 		switch e.Type() {
 		case fs.ModeDir:
-			below = append(below, path)
+			if path != metadata {
+				below = append(below, path)
+			}
 		case fs.ModeSymlink:
 			t.links = append(t.links, path)
 		case 0:

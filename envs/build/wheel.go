@@ -10,7 +10,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/hopyard/hopyard/envs/driver"
@@ -32,11 +31,11 @@ func (b *builder) verifyWheels(root *os.Root) error {
 		return err
 	}
 	for _, w := range b.lock.Wheels {
-		info, ok := infos[normalName(w.Name)]
+		info, ok := infos[lock.NormalName(w.Name)]
 		if !ok {
 			return driver.Failf(driver.ToolFailed, "the installer did not install %s %s", w.Name, w.Version)
 		}
-		if normalVersion(info.version) != normalVersion(w.Version) {
+		if lock.CompareVersions(strings.ReplaceAll(info.version, "_", "-"), w.Version) != 0 {
 			f := driver.Failf(driver.PackageBroken, "%s %s says of itself that it is version %s", w.Name, w.Version, info.version)
 			f.Package = w.Name
 			return f
@@ -67,26 +66,10 @@ func (b *builder) distInfos(root *os.Root) (map[string]distInfo, error) {
 		stem, ok := strings.CutSuffix(entry, ".dist-info")
 		name, version, both := strings.Cut(stem, "-")
 		if ok && both {
-			infos[normalName(name)] = distInfo{version, filepath.Join(b.sitePackages(), entry)}
+			infos[lock.NormalName(name)] = distInfo{version, filepath.Join(b.sitePackages(), entry)}
 		}
 	}
 	return infos, nil
-}
-
-// normalName is a name as PEP 503 writes it.
-func normalName(name string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' || r == '.' }), "-")
-}
-
-// normalVersion undoes the ways in which one version is written: 2024.01 and 2024.1, 1.0+CPU and 1.0+cpu (PEP 440).
-func normalVersion(version string) string {
-	parts := strings.Split(strings.ToLower(strings.ReplaceAll(version, "_", "-")), ".")
-	for i, p := range parts {
-		if n, err := strconv.ParseUint(p, 10, 64); err == nil {
-			parts[i] = strconv.FormatUint(n, 10)
-		}
-	}
-	return strings.Join(parts, ".")
 }
 
 // wheelSources are the Python sources that a wheel's RECORD names.
@@ -100,7 +83,7 @@ func (b *builder) wheelSources(a artifact) ([]source, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, ok := infos[normalName(a.wheel.Name)]
+	info, ok := infos[lock.NormalName(a.wheel.Name)]
 	if !ok {
 		return nil, nil
 	}

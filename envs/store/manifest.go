@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // cached is a manifest as it was read from a file of that age and size.
@@ -95,20 +97,40 @@ func (s *Store) ids() ([]string, error) {
 	return ids, nil
 }
 
-// Commit writes the manifest of a prefix whose files are on disk, with what they are. From then on the prefix is used. The
-// caller holds the lock of m.ID.
+// Commit writes the manifest of a prefix, with what its files are, when those are on disk. From then on the prefix is used. The caller
+// holds the lock of m.ID.
+//
+// Everything is put on disk by one call for the whole filesystem: a prefix is ten thousand names in a thousand folders, each of
+// which would want an fsync of its own, and the first of them has the journal write what the others would.
 func (s *Store) Commit(m *Manifest, files Inodes) error {
 	if err := check(m.ID); err != nil {
 		return err
-	}
-	if err := writeFile(s.inodesPath(m.ID), files.encode(), 0o644, false); err != nil {
-		return fmt.Errorf("write list of files: %w", err)
 	}
 	b, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	if err := writeFile(s.manifestPath(m.ID), b, 0o644, true); err != nil {
+	list, err := draft(s.inodesPath(m.ID), files.encode(), 0o644)
+	if err != nil {
+		return fmt.Errorf("write list of files: %w", err)
+	}
+	defer os.Remove(list)
+	manifest, err := draft(s.manifestPath(m.ID), b, 0o644)
+	if err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	defer os.Remove(manifest)
+	err = syncFilesystem(s.dir)
+	if err == nil {
+		err = os.Rename(list, s.inodesPath(m.ID))
+	}
+	if err == nil {
+		err = os.Rename(manifest, s.manifestPath(m.ID))
+	}
+	if err == nil {
+		err = syncDir(s.path("m"))
+	}
+	if err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	return nil
@@ -137,23 +159,18 @@ func readManifest(path string) (*Manifest, error) {
 
 // writeFile replaces a file whole or not at all; durable, it is on disk under its name when writeFile returns.
 func writeFile(path string, b []byte, mode fs.FileMode, durable bool) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	tmp, err := draft(path, b, mode)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Chmod(mode)
+	if durable {
+		err = syncFile(tmp)
 	}
-	if err == nil && durable {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = os.Rename(tmp, path)
 	}
 	if err != nil {
-		os.Remove(f.Name())
+		os.Remove(tmp)
 		return err
 	}
 	if durable {
@@ -162,11 +179,41 @@ func writeFile(path string, b []byte, mode fs.FileMode, durable bool) error {
 	return nil
 }
 
-func syncDir(dir string) error {
+// draft writes what is to become path beside it, and says where.
+func draft(path string, b []byte, mode fs.FileMode) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(f.Name())
+		return "", err
+	}
+	return f.Name(), nil
+}
+
+// syncFile writes a file or a folder to disk.
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+func syncDir(dir string) error { return syncFile(dir) }
+
+// syncFilesystem writes to disk all that was written to the filesystem of dir.
+func syncFilesystem(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	return unix.Syncfs(int(d.Fd()))
 }
