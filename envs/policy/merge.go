@@ -16,7 +16,7 @@ func Merge(site, project Rules) Rules {
 	r.DenyLicenses = union(site.DenyLicenses, project.DenyLicenses)
 	r.DenyUnknownLicenses = site.DenyUnknownLicenses || project.DenyUnknownLicenses
 	r.DenyUnknownAge = site.DenyUnknownAge || project.DenyUnknownAge
-	r.MinimumAge = max2(site.MinimumAge, project.MinimumAge)
+	r.MinimumAge = longer(site.MinimumAge, project.MinimumAge)
 	r.MaxPackages = least(site.MaxPackages, project.MaxPackages)
 	r.MaxArtifactBytes = least(site.MaxArtifactBytes, project.MaxArtifactBytes)
 	r.MaxEnvironments = least(site.MaxEnvironments, project.MaxEnvironments)
@@ -110,7 +110,7 @@ func least[N ~int | ~int64](a, b N) N {
 	return a
 }
 
-func max2(a, b Duration) Duration {
+func longer(a, b Duration) Duration {
 	if b.Duration > a.Duration {
 		return b
 	}

@@ -386,8 +386,10 @@ func TestArtifactsMustBeOldEnough(t *testing.T) {
 	site := "minimum_age: 7d\n"
 	young, old := now.Add(-24*time.Hour), now.Add(-8*24*time.Hour)
 	l := &lock.Lock{Wheels: []lock.Wheel{
-		{Name: "young", SHA256: hash, Uploaded: young.Format(time.RFC3339)}, {Name: "old", SHA256: hash, Uploaded: old.Format(time.RFC3339)},
-		{Name: "unknown", SHA256: hash}, {Name: "future", SHA256: hash, Uploaded: now.Add(time.Hour).Format(time.RFC3339)},
+		{Name: "young", SHA256: hash, Uploaded: young.Format(time.RFC3339)},
+		{Name: "old", SHA256: hash, Uploaded: old.Format(time.RFC3339)},
+		{Name: "unknown", SHA256: hash},
+		{Name: "future", SHA256: hash, Uploaded: now.Add(time.Hour).Format(time.RFC3339)},
 	}}
 	for _, p := range []struct {
 		name  string
