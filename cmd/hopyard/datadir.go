@@ -17,7 +17,8 @@ import (
 //	projects/<p>/home     a home folder for each member, for what their programs keep
 //	removed/              the files of deleted projects
 //	run/<workload>/       one folder of mode 0700 for each running program: its agent's socket and journal
-//	envs/                 kernel environments
+//	envs/                 environments: their files, caches and the logs of their builds
+//	tools/ cache/         what environments are made with, and what it knows of channels
 //	ui/                   the unpacked Lab and Notebook pages
 //	lock                  held by the gateway that serves
 //	address               where it listens, for the commands that talk with it

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/plugins/storage"
+	"github.com/hopyard/hopyard/projects"
 )
 
 // perProject are the prefixes under which doors and domain keep what belongs to a project, besides its people.
@@ -21,7 +22,7 @@ var perProject = []string{"notebook-sessions/", "jupyter/settings/", "jupyter/wo
 func (h *house) discard(ctx context.Context, project string) error {
 	h.files.Forget(project)
 	store := h.site.db.Storage()
-	var err error
+	err := h.envs.Forget(ctx, projects.By{}, project)
 	for _, prefix := range perProject {
 		err = errors.Join(err, deleteBelow(ctx, store, prefix+project+"/"))
 	}

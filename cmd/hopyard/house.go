@@ -44,6 +44,7 @@ type house struct {
 	lab     *labPages
 	api     *console.API
 	server  *gateway.Server
+	work    sync.WaitGroup // what was started besides
 }
 
 // open puts the house together. It starts nothing that takes long; what has run before is found again in the background.
@@ -128,7 +129,7 @@ func (h *house) ready(ctx context.Context) error {
 // prepare makes what is missing below the data directory and calls tried when each has been tried once.
 func (h *house) prepare(ctx context.Context, tried func()) {
 	var first, all sync.WaitGroup
-	for what, prepare := range map[string]func(context.Context) error{"environments": h.makers.Prepare, "JupyterLab": h.lab.prepare} {
+	for what, prepare := range map[string]func(context.Context) error{"environments": h.prepareEnvironments, "JupyterLab": h.lab.prepare} {
 		first.Add(1)
 		all.Go(func() { h.keepTrying(ctx, what, prepare, first.Done) })
 	}
@@ -161,6 +162,7 @@ func (h *house) keepTrying(ctx context.Context, what string, prepare func(contex
 
 // Close gives everything back, from the doors down. Programs live on.
 func (h *house) Close() error {
+	h.work.Wait()
 	return errors.Join(h.api.Close(), h.envs.Close(), h.makers.Close(), h.runs.Close(), h.files.Close(), h.lab.Close(), h.site.Close())
 }
 
