@@ -239,7 +239,7 @@ func TestAWheelWithoutAddressIsTheIndexs(t *testing.T) {
 	if text := string(export(t, l, lock.Requirements, "x")); !strings.Contains(text, "cowsay==6.1") {
 		t.Errorf("the requirements are %s", text)
 	}
-	if _, err := l.Export(lock.CondaLock, "x"); err == nil || !strings.Contains(err.Error(), "address of cowsay") {
+	if _, err := l.Export(lock.CondaLock, "x"); err == nil || !strings.Contains(err.Error(), "none for cowsay") {
 		t.Errorf("conda-lock, which needs addresses: %v", err)
 	}
 }

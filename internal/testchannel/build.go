@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hopyard/hopyard/internal/filelock"
 )
@@ -38,6 +39,12 @@ type MissingError struct{ What string }
 // Error names it.
 func (e *MissingError) Error() string { return e.What }
 
+// made remembers what this process has built or found, by what decides it: asking the interpreters takes a while.
+var made struct {
+	sync.Mutex // held while building, too: one build is enough
+	folders    map[string]Folders
+}
+
 // Build makes the channel in the caller's cache directory where it is not there yet, and says where it is. Processes that ask
 // at the same time wait for the one that builds. What is there is complete. A *MissingError says what the machine lacks.
 //
@@ -48,13 +55,29 @@ func Build(ctx context.Context) (Folders, error) {
 	if err != nil {
 		return Folders{}, fmt.Errorf("find the cache directory: %w", err)
 	}
-	b := &builder{cache: filepath.Join(cache, "hopyard", "test")}
-	if b.pythons, err = findPythons(ctx); err != nil {
+	made.Lock()
+	defer made.Unlock()
+	key := strings.Join([]string{cache, os.Getenv("PATH"), os.Getenv("HOPYARD_TEST_PYTHON_SRC")}, "\n")
+	if folders, ok := made.folders[key]; ok {
+		return folders, nil
+	}
+	folders, err := buildIn(ctx, filepath.Join(cache, "hopyard", "test"))
+	if err != nil {
 		return Folders{}, err
 	}
-	if err := os.MkdirAll(b.cache, 0o755); err != nil {
+	made.folders = map[string]Folders{key: folders}
+	return folders, nil
+}
+
+func buildIn(ctx context.Context, cache string) (Folders, error) {
+	pythons, err := findPythons(ctx)
+	if err != nil {
+		return Folders{}, err
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return Folders{}, fmt.Errorf("make the cache of tests: %w", err)
 	}
+	b := &builder{cache: cache, pythons: pythons}
 	for _, step := range []func(context.Context) error{b.makeTools, b.makeWheels, b.makeChannel} {
 		if err := step(ctx); err != nil {
 			return Folders{}, err
@@ -106,8 +129,8 @@ func (b *builder) makeChannel(ctx context.Context) error {
 
 // script runs channel.py into a folder beside out, which gets its name when all is done.
 func (b *builder) script(ctx context.Context, what, out string, more ...string) error {
-	work, err := os.MkdirTemp(b.cache, "making-"+what+"-")
-	if err != nil {
+	work := filepath.Join(b.cache, "making-"+filepath.Base(out))
+	if err := os.RemoveAll(work); err != nil { // of one that was killed; whoever holds the lock is the only one here
 		return err
 	}
 	defer os.RemoveAll(work)

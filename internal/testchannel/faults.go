@@ -137,13 +137,12 @@ type spoiled struct {
 	slow    int64
 	left    int64 // bytes until it breaks off; -1 for never
 	cut     func() bool
-	status  int
-	sent    int64
+	note    func(status, bytes int)
 }
 
 // WriteHeader notes the status.
 func (s *spoiled) WriteHeader(status int) {
-	s.status = status
+	s.note(status, 0)
 	s.ResponseWriter.WriteHeader(status)
 }
 
@@ -166,14 +165,15 @@ func (s *spoiled) some(p []byte) (int, error) {
 	}
 	if s.left >= 0 && int64(len(p)) > s.left {
 		if s.cut() {
+			s.note(http.StatusOK, int(s.left))
 			_, _ = s.ResponseWriter.Write(p[:s.left])
 			_ = http.NewResponseController(s.ResponseWriter).Flush()
 			panic(http.ErrAbortHandler)
 		}
 		s.left = -1
 	}
+	s.note(http.StatusOK, len(p))
 	n, err := s.ResponseWriter.Write(p)
-	s.sent += int64(n)
 	if s.left >= 0 {
 		s.left -= int64(n)
 	}

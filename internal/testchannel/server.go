@@ -1,6 +1,7 @@
 package testchannel
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -39,14 +40,14 @@ func (s *Server) Channel() string { return s.URL + "/channel" }
 // Simple is the index's address, as pip and uv take it.
 func (s *Server) Simple() string { return s.URL + "/simple/" }
 
-// Request is one that was answered, or was given up.
+// Request is one that has come. It is there before its answer is, so that who has the answer finds it.
 type Request struct {
 	Method string `json:"method"`
 	Path   string `json:"path"`
 	User   string `json:"user,omitempty"`  // of basic authentication
 	Range  string `json:"range,omitempty"` // the header
-	Status int    `json:"status"`          // 0 for one that hung
-	Bytes  int64  `json:"bytes"`           // of the answer's body
+	Status int    `json:"status"`          // 0 for one that hangs
+	Bytes  int64  `json:"bytes"`           // of the answer's body, so far
 }
 
 // Handler serves a channel and an index, with faults:
@@ -93,8 +94,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if left == 0 {
 		left = -1
 	}
-	answer := &spoiled{ResponseWriter: w, request: r, slow: faults.Slow, left: left, cut: h.cut}
-	defer func() { h.note(r, answer) }() // also where the connection is broken off, by panic
+	answer := &spoiled{ResponseWriter: w, request: r, slow: faults.Slow, left: left, cut: h.cut, note: h.note(r)}
 	if at, refused := faults.refuse(answer, r); !refused {
 		h.serve(answer, r, at, faults)
 	}
@@ -154,11 +154,17 @@ func (h *Handler) setFaults(w http.ResponseWriter, r *http.Request) {
 	h.Set(f)
 }
 
-func (h *Handler) note(r *http.Request, answer *spoiled) {
+// note adds a request to the list, and returns what adds to it: a status, and bytes that are about to be sent.
+func (h *Handler) note(r *http.Request) func(status int, bytes int) {
 	user, _, _ := r.BasicAuth()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.requests = append(h.requests, Request{
-		Method: r.Method, Path: r.URL.Path, User: user, Range: r.Header.Get("Range"), Status: answer.status, Bytes: answer.sent,
-	})
+	number := len(h.requests)
+	h.requests = append(h.requests, Request{Method: r.Method, Path: r.URL.Path, User: user, Range: r.Header.Get("Range")})
+	return func(status, bytes int) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.requests[number].Status = cmp.Or(h.requests[number].Status, status)
+		h.requests[number].Bytes += int64(bytes)
+	}
 }
