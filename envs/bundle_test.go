@@ -101,6 +101,15 @@ func newSite(t testing.TB) *site {
 // open starts a gateway, which ends with the test at the latest.
 func (s *site) open() *gateway {
 	s.t.Helper()
+	g := s.idle()
+	g.workloads.Start()
+	g.Start()
+	return g
+}
+
+// idle makes a gateway that does nothing by itself.
+func (s *site) idle() *gateway {
+	s.t.Helper()
 	d, err := local.New(localtest.Config(s.t, s.run))
 	must(s.t, err)
 	log := slog.New(slog.DiscardHandler)
@@ -110,7 +119,6 @@ func (s *site) open() *gateway {
 	g := &gateway{workloads: workloads.New(workloads.Config{
 		Storage: s.storage, Queue: s.queue, Driver: d, Log: log, Grace: 200 * time.Millisecond,
 	})}
-	g.workloads.Start()
 	exe, err := os.Executable()
 	must(s.t, err)
 	cfg := envs.Config{
@@ -124,7 +132,6 @@ func (s *site) open() *gateway {
 		s.change(&cfg)
 	}
 	g.Service = envs.New(cfg)
-	g.Start()
 	s.t.Cleanup(g.kill)
 	return g
 }
