@@ -13,21 +13,26 @@ import (
 
 func doctorCommand() *cobra.Command {
 	c := Default()
+	var file string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this host can and cannot do, and how to mend it",
-		Long: "Doctor looks at all that Hopyard uses on this host: Python, isolation, disk, limits, engines. " +
+		Long: "Doctor looks at all that Hopyard uses on this host: Python, channels, isolation, disk, limits, engines. " +
 			"It changes nothing. It ends with 1 when something is missing without which no kernel can run.",
 		Example: `  hopyard doctor
   hopyard doctor --data /srv/hopyard --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := settle(cmd, &c, file); err != nil {
+				return err
+			}
 			report := doctor.Run(cmd.Context(), doctor.Config{
 				Version: version, Data: c.Data,
 				First: []func(context.Context) doctor.Check{
 					func(ctx context.Context) doctor.Check { return pythonCheck(ctx, c) },
-					func(context.Context) doctor.Check { return environmentCheck(c) },
+					func(ctx context.Context) doctor.Check { return environmentsCheck(ctx, c) },
+					func(context.Context) doctor.Check { return storeCheck(c) },
 					func(context.Context) doctor.Check { return labCheck(c) },
 				},
 			})
@@ -44,15 +49,16 @@ func doctorCommand() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&file, "config", "", "the YAML file that serve is given; flags win over it")
 	cmd.Flags().StringVar(&c.Data, "data", c.Data, "the data directory")
-	cmd.Flags().StringVar(&c.Python, "python", c.Python, "the interpreter that the kernel environment is built on")
+	cmd.Flags().StringVar(&c.Python, "python", c.Python, "the interpreter that tools, and environments without conda, stand on")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return cmd
 }
 
 // pythonCheck looks for the interpreter that the kernel environment is built on.
 func pythonCheck(ctx context.Context, c Config) doctor.Check {
-	check := doctor.Check{Name: "Python", Needed: true, Means: "the kernel environment is built on it once, and kernels run on it"}
+	check := doctor.Check{Name: "Python", Needed: true, Means: "the tools that make environments stand on it, and so do environments that are made without conda channels"}
 	p, err := tools.FindPython(ctx, c.Python)
 	if err != nil {
 		check.Status, check.Found = doctor.Missing, err.Error()
@@ -64,19 +70,6 @@ func pythonCheck(ctx context.Context, c Config) doctor.Check {
 		check.Status, check.Mend = doctor.Warn, "apt install python3-pip"
 		check.Means = "without pip nothing can be downloaded; an environment that is already built works"
 	}
-	return check
-}
-
-func environmentCheck(c Config) doctor.Check {
-	check := doctor.Check{Name: "Kernel environment", Status: doctor.OK, Means: "what notebooks run on; built once below the data directory"}
-	driver := tools.Driver{Dir: c.prepared().envs(), Python: c.Python}
-	env, ok := driver.Find()
-	if !ok {
-		check.Status, check.Found = doctor.Warn, "not built yet"
-		check.Mend = "`hopyard serve` builds it; the first start needs the network, or the wheels in its cache"
-		return check
-	}
-	check.Found = env.Name + " at " + env.Prefix
 	return check
 }
 
