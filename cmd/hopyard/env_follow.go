@@ -41,6 +41,7 @@ type buildView struct {
 	phase   driver.Phase
 	state   string
 	last    time.Time // of the last plain line about progress
+	said    string    // which was this
 }
 
 func newBuildView(out io.Writer, build int) *buildView {
@@ -61,14 +62,30 @@ func (p *buildView) hear(raw apiclient.Event) (last bool) {
 	case driver.TypeLog:
 		p.line("%s", e.Text)
 	case driver.TypeState:
-		if e.State != "" && e.State != p.state || e.Phase != p.phase {
-			p.line("%s", strings.TrimSpace(e.State+" "+string(e.Phase)+" "+e.Text))
-		}
-		p.state, p.phase = e.State, e.Phase
+		p.stands(e)
 	case driver.TypeProgress:
 		p.progress(e)
 	}
 	return e.Type == driver.TypeResult
+}
+
+// stands says what is new about where the build stands.
+func (p *buildView) stands(e driver.Event) {
+	var words []string
+	if e.State != "" && e.State != p.state {
+		p.state = e.State
+		words = append(words, e.State)
+	}
+	if e.Phase != "" && e.Phase != p.phase {
+		p.phase = e.Phase
+		words = append(words, string(e.Phase))
+	}
+	if e.Text != "" {
+		words = append(words, e.Text)
+	}
+	if len(words) > 0 {
+		p.line("%s", strings.Join(words, ", "))
+	}
 }
 
 // line writes a line that stays.
@@ -87,9 +104,10 @@ func (p *buildView) clear() {
 
 func (p *buildView) progress(e driver.Event) {
 	if p.columns == 0 {
-		if done := e.Total > 0 && e.Done == e.Total; done || time.Since(p.last) >= plainEvery {
-			p.last = time.Now()
-			p.line("%s", amounts(e))
+		text := amounts(e)
+		if done := e.Total > 0 && e.Done == e.Total; text != p.said && (done || time.Since(p.last) >= plainEvery) {
+			p.last, p.said = time.Now(), text
+			p.line("%s", text)
 		}
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 
@@ -198,7 +199,7 @@ func (cli *envCLI) writePackages(cmd *cobra.Command, raw json.RawMessage, items 
 			mark = "*"
 		}
 		if p.Channel != "" {
-			from += " " + p.Channel[strings.LastIndexByte(strings.TrimRight(p.Channel, "/"), '/')+1:]
+			from += " " + path.Base(p.Channel)
 		}
 		rows = append(rows, []string{mark, p.Name, p.Version, dash(p.Build), from, dash(p.License), size(p.Size)})
 	}

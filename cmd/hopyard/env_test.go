@@ -164,7 +164,7 @@ func TestEnvCreateFollowsTheBuild(t *testing.T) {
 	if code != 0 || out != "build 1 of new is ready: 33 packages, 181.0 MB\n" {
 		t.Errorf("create = %d %q %s", code, out, errs)
 	}
-	for _, want := range []string{"building fetch", "fetch 33 of 33 packages, 98.0 MB of 98.0 MB", "byte-compiling"} {
+	for _, want := range []string{"building, fetch", "fetch 33 of 33 packages, 98.0 MB of 98.0 MB", "byte-compiling"} {
 		if !strings.Contains(errs, want) {
 			t.Errorf("progress = %s, want %q in it", errs, want)
 		}
@@ -382,6 +382,23 @@ func TestEnvNeedsATokenOfItsOwnForAnotherGateway(t *testing.T) {
 	}))
 	if out, _ := hopyard(t, "env", "list", "--url", d.URL, "--token-file", file).CombinedOutput(); !strings.Contains(string(out), "Bearer from-a-file") {
 		t.Errorf("list = %s, want the file's token to be sent", out)
+	}
+}
+
+func TestDoctorSaysHowEnvironmentsAreMade(t *testing.T) {
+	t.Parallel()
+	out, _ := hopyard(t, "doctor", "--json", "--data", t.TempDir()).Output()
+	var report struct {
+		Checks []struct{ Name, Status, Found, Mend string }
+	}
+	if err := json.Unmarshal(out, &report); err != nil {
+		t.Fatalf("doctor --json wrote %s: %v", out, err)
+	}
+	for _, name := range []string{"Environments", "Environment store"} {
+		i := slices.IndexFunc(report.Checks, func(c struct{ Name, Status, Found, Mend string }) bool { return c.Name == name })
+		if i < 0 || report.Checks[i].Status != "warn" || report.Checks[i].Mend == "" {
+			t.Errorf("doctor on an empty folder says %+v, want a warning about %s and what to do", report.Checks, name)
+		}
 	}
 }
 
