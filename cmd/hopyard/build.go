@@ -14,10 +14,11 @@ import (
 func buildCommand() *cobra.Command {
 	var dir, id string
 	cmd := &cobra.Command{
-		Use:    "build --store DIR --id ID",
-		Short:  "Make the files of one environment; started by the gateway",
-		Hidden: true,
-		Args:   cobra.NoArgs,
+		Use:     "build --store DIR --id ID",
+		Short:   "Make the files of one environment; started by the gateway",
+		Example: "  hopyard build --store DIR --id 0123456789abcdef",
+		Hidden:  true,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runBuild(cmd.Context(), dir, id)
 		},
