@@ -110,8 +110,8 @@ func (s *Service) Pin(ctx context.Context, by By, project, name string, n int, p
 	return s.show(env, b), nil
 }
 
-// revisit changes a build, whoever else changes it.
-func (s *Service) revisit(ctx context.Context, project, name string, n int, do func(*buildRecord) error) (buildRecord, error) {
+// revisit changes a build, whoever else changes it, as long as the checks hold: a problem.NotFound if they do not.
+func (s *Service) revisit(ctx context.Context, project, name string, n int, do func(*buildRecord) error, checks ...storage.Op) (buildRecord, error) {
 	key := numbered(buildKeys, project, name, n)
 	for {
 		b, rev, err := load[buildRecord](ctx, s.cfg.Storage, key)
@@ -121,9 +121,14 @@ func (s *Service) revisit(ctx context.Context, project, name string, n int, do f
 		if err := do(&b); err != nil {
 			return b, err
 		}
-		err = s.apply(ctx, project, storage.Update(key, encode(b), rev))
+		err = s.apply(ctx, project, append(checks[:len(checks):len(checks)], storage.Update(key, encode(b), rev))...)
 		if !errors.Is(err, storage.ErrConflict) {
 			return b, err
+		}
+		if len(checks) > 0 {
+			if _, err := s.cfg.Storage.Apply(ctx, checks...); errors.Is(err, storage.ErrConflict) {
+				return b, problem.New(problem.NotFound, "there is no environment %q any more", name)
+			}
 		}
 	}
 }
@@ -133,25 +138,25 @@ func (s *Service) Cancel(ctx context.Context, by By, project, name string, n int
 	if _, err := s.environment(ctx, project, name); err != nil {
 		return err
 	}
-	if err := s.cancelBuild(ctx, by, project, name, n); err != nil {
+	if err := s.cancelBuild(ctx, by, buildRef{project, name, n}); err != nil {
 		return err
 	}
 	s.audit(ctx, by, "environment_canceled", project, name, fmt.Sprintf("build %d", n))
 	return nil
 }
 
-func (s *Service) cancelBuild(ctx context.Context, by By, project, name string, n int) error {
-	b, err := s.revisit(ctx, project, name, n, func(b *buildRecord) error {
+func (s *Service) cancelBuild(ctx context.Context, by By, ref buildRef, checks ...storage.Op) error {
+	b, err := s.revisit(ctx, ref.project, ref.name, ref.n, func(b *buildRecord) error {
 		if b.State.Ended() {
-			return problem.New(problem.Conflict, "build %d is over: it is %s", n, b.State)
+			return problem.New(problem.Conflict, "build %d is over: it is %s", ref.n, b.State)
 		}
 		b.stop(by.User, s.now())
 		return nil
-	})
+	}, checks...)
 	if err != nil {
 		return err
 	}
-	if r := s.running(buildRef{project, name, n}); r != nil {
+	if r := s.running(ref); r != nil {
 		r.cancel(errCanceled)
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/hopyard/hopyard/envs"
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/workloads"
 )
 
 // canceled cancels build n of environment science and looks that all has gone.
@@ -103,6 +104,10 @@ func TestStoppingTheBuilderCancelsTheBuild(t *testing.T) {
 	must(t, err)
 	s.builderPID()
 	b := g.is(t, "demo", "science", 1, envs.Building)
+	eventually(t, "the builder is up", func() bool {
+		w, err := g.workloads.Get(t.Context(), "demo", b.Workload)
+		return err == nil && w.State == workloads.Running
+	})
 	must(t, g.workloads.Stop(t.Context(), "demo", b.Workload, "bob"))
 	g.is(t, "demo", "science", 1, envs.CanceledS)
 }

@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/hopyard/hopyard/envs/build"
 	"github.com/hopyard/hopyard/envs/store"
-	"github.com/hopyard/hopyard/workloads"
 )
 
 const (
@@ -100,7 +97,7 @@ func (s *Service) setRoots(ctx context.Context, keep []string) error {
 	return nil
 }
 
-// kept are the prefixes that the rule keeps.
+// kept are the prefixes that the rule keeps. Those on which a builder or an archiver works the store itself leaves alone.
 func (s *Service) kept(ctx context.Context) ([]string, error) {
 	keep := map[string]bool{}
 	environments, err := all[envRecord](ctx, s.cfg.Storage, envKeys)
@@ -125,7 +122,9 @@ func (s *Service) kept(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	for _, w := range running {
-		keep[prefixOf(w)] = true
+		if w.Environment != nil {
+			keep[w.Environment.ID] = true
+		}
 	}
 	manifests, err := s.cfg.Store.Manifests()
 	if err != nil {
@@ -138,19 +137,6 @@ func (s *Service) kept(ctx context.Context) ([]string, error) {
 	}
 	delete(keep, "")
 	return slices.Collect(maps.Keys(keep)), nil
-}
-
-// prefixOf is the prefix that a workload runs on or makes; empty where there is none.
-func prefixOf(w workloads.Info) string {
-	switch {
-	case w.Environment != nil:
-		return w.Environment.ID
-	case w.Kind == build.Kind:
-		_, id, _ := strings.Cut(w.ID, "-")
-		return id
-	default:
-		return ""
-	}
 }
 
 // keepBuilds adds pinned builds, those that are not over, and the last ready ones of each environment.

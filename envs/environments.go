@@ -2,6 +2,7 @@ package envs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -237,17 +238,28 @@ func (s *Service) passDefault(ctx context.Context, st *step) error {
 	return nil
 }
 
-// finishRemoval removes all that belongs to an environment that is marked as deleted, and the mark last. It is harmless twice.
+// finishRemoval removes all that belongs to an environment that is marked as deleted, and the mark last. It is harmless twice: every
+// step happens only as long as the mark is there, so that a new environment of the same name loses nothing.
 func (s *Service) finishRemoval(ctx context.Context, by By, project, name string) error {
+	env, rev, err := load[envRecord](ctx, s.cfg.Storage, envKey(project, name))
+	if errors.Is(err, storage.ErrNotFound) || err == nil && !env.Deleting {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	marked := storage.Check(envKey(project, name), storage.At(rev))
 	builds, err := s.builds(ctx, project, name)
 	if err != nil {
 		return err
 	}
 	for _, b := range builds {
-		if !b.value.State.Ended() {
-			if err := s.cancelBuild(ctx, by, project, name, b.value.Number); err != nil && !problem.Is(err, problem.Conflict) && !problem.Is(err, problem.NotFound) {
-				return err
-			}
+		if b.value.State.Ended() {
+			continue
+		}
+		err := s.cancelBuild(ctx, by, buildRef{project, name, b.value.Number}, marked)
+		if err != nil && !problem.Is(err, problem.Conflict) && !problem.Is(err, problem.NotFound) {
+			return err
 		}
 	}
 	unlock, err := s.lines.lock(ctx, project+"/"+name) // nobody works on its builds any more
@@ -256,23 +268,32 @@ func (s *Service) finishRemoval(ctx context.Context, by By, project, name string
 	}
 	defer unlock()
 	for _, prefix := range []string{buildKeys, revisionKeys, activationKeys} {
-		if err := s.deleteAll(ctx, prefix+project+"/"+name+"/"); err != nil {
+		err := s.deleteAll(ctx, prefix+project+"/"+name+"/", marked)
+		if errors.Is(err, storage.ErrConflict) {
+			return nil // somebody else has finished it
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if err := os.RemoveAll(filepath.Dir(s.cfg.Store.Log(project, name, 1))); err != nil {
 		return fmt.Errorf("delete logs of environment %s: %w", name, err)
 	}
-	return s.apply(ctx, project, storage.Delete(envKey(project, name)))
+	err = s.apply(ctx, project, storage.Delete(envKey(project, name)).When(storage.At(rev)))
+	if errors.Is(err, storage.ErrConflict) {
+		return nil
+	}
+	return err
 }
 
-func (s *Service) deleteAll(ctx context.Context, prefix string) error {
+// deleteAll deletes all records below prefix, as long as the check holds.
+func (s *Service) deleteAll(ctx context.Context, prefix string, check storage.Op) error {
 	for {
-		page, err := s.cfg.Storage.List(ctx, storage.Query{Prefix: prefix, Limit: storage.MaxOps})
+		page, err := s.cfg.Storage.List(ctx, storage.Query{Prefix: prefix, Limit: storage.MaxOps - 1})
 		if err != nil || len(page.Records) == 0 {
 			return err
 		}
-		var ops []storage.Op
+		ops := []storage.Op{check}
 		for _, r := range page.Records {
 			ops = append(ops, storage.Delete(r.Key))
 		}
