@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,7 +39,7 @@ func (l *Lock) Check() error {
 	c.check(platformForm.MatchString(l.Platform), "%q is no platform like linux-64", clip(l.Platform))
 	c.check(l.Python == "" || minorForm.MatchString(l.Python), "%q is no minor version of Python like 3.11", clip(l.Python))
 	c.checkKind(l)
-	for _, address := range append(l.Channels[:len(l.Channels):len(l.Channels)], l.Indexes...) {
+	for _, address := range slices.Concat(l.Channels, l.Indexes) {
 		c.checkError("channels and indexes", checkAddress(address))
 	}
 	c.checkWords("virtual packages", l.Virtual...)

@@ -130,7 +130,7 @@ func TestFaultsCanBeSetByHTTP(t *testing.T) {
 	t.Parallel()
 	s := testchannel.Serve(t)
 	set := func(text string) int {
-		response, err := http.Post(s.URL+"/_faults", "application/json", strings.NewReader(text)) //nolint:noctx // ends with the server
+		response, err := http.Post(s.URL+"/_faults", "application/json", strings.NewReader(text))
 		if err != nil {
 			t.Fatal(err)
 		}

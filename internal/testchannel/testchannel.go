@@ -73,8 +73,7 @@ func folder(tb testing.TB, build func(context.Context) (Folders, error)) Folders
 		tb.Skip("the test channel is not for short tests")
 	}
 	made, err := build(tb.Context())
-	var missing *MissingError
-	if errors.As(err, &missing) {
+	if missing, ok := errors.AsType[*MissingError](err); ok {
 		tb.Skipf("no test channel: %v", missing)
 	}
 	if err != nil {
