@@ -35,7 +35,7 @@ OUT = os.dup(1)
 os.dup2(2, 1)
 
 import rattler  # noqa: E402
-from rattler.exceptions import SolverError  # noqa: E402
+from rattler.exceptions import GatewayError, SolverError  # noqa: E402
 from rattler.networking.client import Client  # noqa: E402
 
 PLATFORMS = ["linux-64", "noarch"]
@@ -169,7 +169,7 @@ def explain(error, channels=()):
         return Failure("timed_out", "the solver did not find an answer in time; ask for fewer packages or narrower versions", **about)
     if package:
         return explain_package(package[1], text, last, about)
-    return explain_channel(text, last, channels)
+    return explain_channel(text, last, channels, isinstance(error, GatewayError))
 
 
 def explain_package(package, text, last, about):
@@ -187,10 +187,11 @@ def explain_package(package, text, last, about):
     return Failure("package_broken", f"{package} cannot be installed: {last}", **about)
 
 
-def explain_channel(text, last, channels):
+def explain_channel(text, last, channels, gateway):
     address = ADDRESS.search(text)
     channel = next((c.base_url for c in channels if address and address[0].startswith(bare(c.base_url).rstrip("/"))), None)
-    name = f"the channel {clean(channel)}" if channel else "a channel"
+    all_names = ", ".join(bare(c.base_url) for c in channels)
+    name = f"the channel {bare(channel)}" if channel else f"the channel {all_names}" if len(channels) == 1 else f"one of the channels {all_names}"
     status = STATUS.search(text)
     if status and status[1] in ("401", "403"):
         return Failure("auth_failed", f"{name} does not let us in: {denied(status[1])}")
@@ -198,7 +199,7 @@ def explain_channel(text, last, channels):
         return Failure("channel_unreachable", f"{name} has not been read before, and this host is offline")
     if "could not find subdir" in text:
         return Failure("channel_unreachable", f"{name} is not a channel, or its address is wrong: {last}")
-    if status or "error sending request" in text or "decode" in text or "repodata" in text or address:
+    if gateway or status or "error sending request" in text:
         return Failure("channel_unreachable", f"{name} cannot be read: {last}")
     return Failure("tool_failed", last)
 
@@ -475,7 +476,7 @@ class Reporter:
                 self.tell("log", text=f"{record.name.normalized} has a {script} script, which was not run")
         except BaseException as error:
             failure = explain(error)
-            if not isinstance(error, Failure):
+            if failure.fields["cause"] == "tool_failed":
                 failure = Failure("package_broken", f"{record.name.normalized} cannot be checked: {failure}", package=record.name.normalized)
             self.tell(None, failure=failure.fields)
             os._exit(0)

@@ -305,3 +305,50 @@ func TestCanceledInstallationStopsWriting(t *testing.T) {
 		t.Errorf("%d files, and a moment later %d", before, after)
 	}
 }
+
+func TestTwoInstallationsShareACacheThatIsBeingFilled(t *testing.T) {
+	t.Parallel()
+	server := testchannel.Serve(t)
+	one, other, dir := newDriver(t), newDriver(t), t.TempDir()
+	l := solve(t, one, wants(t, server.Channel(), "python=3.11", "ipykernel"))
+	done := make(chan error, 2)
+	for name, d := range map[string]driver.Driver{"one": one, "other": other} {
+		go func() { done <- d.Install(t.Context(), l, place(dir, name), func(driver.Event) {}) }()
+	}
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if a, b := len(leaves(t, filepath.Join(dir, "b", "one"))), len(leaves(t, filepath.Join(dir, "b", "other"))); a != b {
+		t.Errorf("one has %d files, the other %d", a, b)
+	}
+}
+
+func TestInstallOfManySmallFiles(t *testing.T) {
+	t.Parallel()
+	d, dir := newDriver(t), t.TempDir()
+	l := solve(t, d, wants(t, local(t), "many-files"))
+	if err := d.Install(t.Context(), l, place(dir, "one"), func(driver.Event) {}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(leaves(t, filepath.Join(dir, "b", "one"))); n < 20000 {
+		t.Errorf("%d files, want 20,000", n)
+	}
+}
+
+// A small filesystem is full before the packages are unpacked.
+func TestInstallOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	small := t.TempDir()
+	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=12m"); err != nil {
+		t.Skipf("a small filesystem cannot be mounted here: %v", err)
+	}
+	defer func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) }()
+	d := newDriver(t)
+	l := solve(t, d, wants(t, local(t), "python=3.11", "numpy"))
+	f := failure(t, d.Install(t.Context(), l, place(small, "one"), func(driver.Event) {}), driver.DiskFull)
+	if !strings.Contains(f.Message, "disk is full") {
+		t.Errorf("message = %q", f.Message)
+	}
+}
