@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
@@ -299,9 +300,7 @@ func (a activation) exec(argv []string) error {
 // environ puts the activation over a program's environment. The user's own packages stay out: they would shadow the environment's.
 func (a activation) environ(now []string) []string {
 	ours := map[string]string{"PYTHONNOUSERSITE": "1"}
-	for name, value := range a.Variables {
-		ours[name] = value
-	}
+	maps.Copy(ours, a.Variables)
 	path := ""
 	var environ []string
 	for _, entry := range now {

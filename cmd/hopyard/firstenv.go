@@ -22,6 +22,7 @@ func (h *house) prepareEnvironments(ctx context.Context) error {
 				h.equip(ctx, c.Project)
 			case projects.Resync:
 				h.equipAll(ctx)
+			case projects.KindUsers, projects.KindMembers, projects.KindTokens:
 			}
 		}
 	})

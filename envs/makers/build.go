@@ -107,7 +107,7 @@ func (m *Makers) run(ctx context.Context, id string) error {
 }
 
 // lookEvery is how often people are told how far a build is.
-const lookEvery = 500 * time.Millisecond
+const lookEvery = time.Second
 
 // follow tells the last thing that happened, now and then, until the context ends. It returns the failure that the build ended with.
 func (m *Makers) follow(ctx context.Context, path string) *driver.Failure {
@@ -115,14 +115,14 @@ func (m *Makers) follow(ctx context.Context, path string) *driver.Failure {
 	defer tick.Stop()
 	said := ""
 	for {
-		last, failure := lastOf(path)
+		last, _ := lastOf(path)
 		if line := last.line(); line != "" && line != said {
 			said = line
 			m.tell("%s", line)
 		}
 		select {
 		case <-ctx.Done():
-			_, failure = lastOf(path)
+			_, failure := lastOf(path)
 			return failure
 		case <-tick.C:
 		}

@@ -30,7 +30,7 @@ func (r Rules) CheckSpec(s *spec.Spec) []driver.Failure {
 		c.name(r, req)
 	}
 	if n := len(s.Dependencies) + len(s.Pip); r.MaxPackages > 0 && n > r.MaxPackages {
-		c.refuse(fmt.Sprintf("max_packages: %d", r.MaxPackages), "", "environment.yml asks for %d packages, and an environment may have %d: remove some", n, r.MaxPackages)
+		_ = c.refuse(fmt.Sprintf("max_packages: %d", r.MaxPackages), "", "environment.yml asks for %d packages, and an environment may have %d: remove some", n, r.MaxPackages)
 	}
 	return c.failures
 }
@@ -54,10 +54,10 @@ func (r Rules) CheckLock(l *lock.Lock, now time.Time) []driver.Failure {
 		c.name(r, spec.Requirement{Name: w.Name})
 	}
 	if n := len(l.Packages) + len(l.Wheels); r.MaxPackages > 0 && n > r.MaxPackages {
-		c.refuse(fmt.Sprintf("max_packages: %d", r.MaxPackages), "", "the environment would have %d packages, and %d are allowed: ask for fewer", n, r.MaxPackages)
+		_ = c.refuse(fmt.Sprintf("max_packages: %d", r.MaxPackages), "", "the environment would have %d packages, and %d are allowed: ask for fewer", n, r.MaxPackages)
 	}
 	if n := size(l); r.MaxArtifactBytes > 0 && n > r.MaxArtifactBytes {
-		c.refuse(fmt.Sprintf("max_artifact_bytes: %s", r.MaxArtifactBytes), "", "the artifacts have %s, and %s are allowed: leave out large packages", n, r.MaxArtifactBytes)
+		_ = c.refuse(fmt.Sprintf("max_artifact_bytes: %s", r.MaxArtifactBytes), "", "the artifacts have %s, and %s are allowed: leave out large packages", n, r.MaxArtifactBytes)
 	}
 	return c.failures
 }

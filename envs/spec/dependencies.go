@@ -97,7 +97,7 @@ func (r *reader) pipPart(n *yaml.Node) {
 			continue // a comment in quotes
 		}
 		// Two lines with different markers may name one package, because at most one of them counts.
-		if before, twice := seen[p.name]; twice && !(p.marker && before.conditional) {
+		if before, twice := seen[p.name]; twice && (!p.marker || !before.conditional) {
 			r.wrong(entry, 0, "%s is below pip twice, first in line %d: keep one, with all conditions joined by commas", p.name, before.line).Package = p.name
 			continue
 		}

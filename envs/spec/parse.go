@@ -204,6 +204,7 @@ func kindOf(n *yaml.Node) string {
 		return "a list"
 	case yaml.AliasNode:
 		return "a reference"
+	case yaml.DocumentNode, yaml.ScalarNode:
 	}
 	switch n.ShortTag() {
 	case "!!null":

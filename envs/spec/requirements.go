@@ -101,9 +101,5 @@ func doneAnyway(line string) bool {
 
 // withHashes is the requirement with its hashes behind it.
 func (p pipLine) withHashes() string {
-	text := p.text
-	for _, hash := range p.hashes {
-		text += " --hash=" + hash
-	}
-	return text
+	return strings.Join(append([]string{p.text}, p.hashes...), " --hash=")
 }

@@ -45,7 +45,8 @@ func decode(text []byte) (first, second *yaml.Node, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if len(n.Content) == 1 && !(isNull(n.Content[0]) && *document == nil && n.Content[0].Value == "") {
+		nothing := *document == nil && len(n.Content) == 1 && isNull(n.Content[0]) && n.Content[0].Value == ""
+		if len(n.Content) == 1 && !nothing {
 			*document = &n
 		}
 	}
