@@ -23,17 +23,21 @@ export function deedOf({ action, resource, detail = "" }: AuditEntry): string {
     case "token_revoked":
       return "revoked a token";
     case "environment_created":
-      return `made the environment ${resource}`;
+      return `made the ${resource}`;
     case "environment_edited":
-      return `changed the environment ${resource}: ${detail}`;
+      return `changed the ${resource}: ${detail}`;
     case "environment_build":
-      return `asked for ${detail.split(" of ")[0]} of the environment ${resource}`;
+      return `asked for ${buildIn(detail)} of the ${resource}`;
     case "environment_activated":
-      return `made ${detail} of the environment ${resource} the active one`;
+      return `made ${buildIn(detail)} of the ${resource} the active one`;
     case "environment_rolled_back":
-      return `rolled the environment ${resource} back to ${detail}`;
+      return `rolled the ${resource} back to ${buildIn(detail)}`;
+    case "environment_canceled":
+      return `canceled ${buildIn(detail)} of the ${resource}`;
+    case "environment_archived":
+      return `packed the ${resource}`;
     case "environment_deleted":
-      return `deleted the environment ${resource}`;
+      return `deleted the ${resource}`;
     default: // a newer gateway writes actions that this page has no sentence for
       return [action.replaceAll("_", " "), resource, detail].filter(Boolean).join(" · ");
   }
@@ -42,4 +46,9 @@ export function deedOf({ action, resource, detail = "" }: AuditEntry): string {
 /** Who did it: nobody's name means the command line on the server itself. */
 export function doerOf({ user }: AuditEntry): string {
   return user || "The server";
+}
+
+/** "build 12", out of what is told of it. */
+function buildIn(detail: string): string {
+  return /build \d+/.exec(detail)?.[0] ?? "a build";
 }

@@ -50,6 +50,7 @@ it("says how long a build took once that is known", () => {
 it.each([
   [{ message: "there is no package nunpy" }, "There is no package nunpy."],
   [{ message: "numpy >=2 does not fit with python 3.11." }, "numpy >=2 does not fit with python 3.11."],
+  [{ message: "line 7, column 5: no list" }, "Line 7, column 5: no list."],
   [{ message: "nunpy is not known", package: "nunpy" }, "nunpy is not known."],
 ])("makes a sentence of %o", (failure, words) => {
   expect(failureWords(failure)).toBe(words);

@@ -69,7 +69,7 @@ export function staleWords({ active, in_use: inUse = [] }: Pick<Environment, "ac
 /** A failure as a sentence. The name of a package stays as it is at its beginning: "numpy >=2 does not fit." */
 export function failureWords({ message, package: about }: Pick<Failure, "message" | "package">): string {
   const [first = "", second = ""] = message.split(" ", 2);
-  const isName = first === about || /^[<>=!~\d]/.test(second);
+  const isName = first === about || /^[<>=!~]|^\d+\.\d/.test(second);
   const said = sentence(message);
   return isName ? message.charAt(0) + said.slice(1) : said;
 }

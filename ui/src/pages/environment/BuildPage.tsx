@@ -31,11 +31,11 @@ interface Props {
 /** One build: how far it is, how it ended, what it changed. Its address shows the same after a reload. */
 export function BuildPage({ project, name, build: number }: Props) {
   const { data: build, error } = useThing<Build>(paths.build(project, name, number));
-  const { progress, stream } = useBuildEvents(project, name, number);
-  const { writes } = useRights(project);
-  const state = progress.state && !(build && hasEnded(build.state)) ? progress.state : build?.state;
-  const failure = build?.failure ?? progress.failure;
   const ended = build !== undefined && hasEnded(build.state);
+  const { progress, stream } = useBuildEvents(project, name, number, build !== undefined && !ended);
+  const { writes } = useRights(project);
+  const state = (!ended && !progress.ended && progress.state) || build?.state;
+  const failure = build?.failure ?? progress.failure;
 
   // The result is known here first: what the lists say of it is read at once.
   useEffect(() => {
@@ -53,7 +53,7 @@ export function BuildPage({ project, name, build: number }: Props) {
           <BackIcon />
           {name}
         </Link>
-        <PageHead title={`Build ${number}`} tools={build && writes && <Tools build={build} ended={ended || progress.ended} />}>
+        <PageHead title={`Build ${number}`} tools={build && writes && <Tools build={build} ended={ended} />}>
           {build && <Head build={build} />}
         </PageHead>
       </div>

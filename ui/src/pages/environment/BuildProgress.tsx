@@ -78,12 +78,13 @@ function StepItem({ step }: { step: Step }) {
 
 const stepWords: Record<Step["state"], string> = { waiting: "not begun", now: "under way", done: "done", failed: "did not end well", skipped: "not needed" };
 
-/** "12 of 40 · 80 of 210 MiB": as much as is known. */
-function countWords({ state, done, total, bytes, totalBytes }: Step): string {
+/** "12 of 40 · 80 MiB of 210 MiB": as much as is known. The last phase counts files, the others packages. */
+function countWords({ phase, state, done, total, bytes, totalBytes }: Step): string {
   if (state === "waiting") return "";
   if (state === "skipped") return "not needed";
-  const things = total > 0 ? `${done} of ${total}` : "";
+  const noun = phase === "finish" ? " files" : "";
+  const things = total > 0 ? `${done} of ${total}${noun}` : "";
   const size = totalBytes > 0 ? (state === "done" ? binarySize(totalBytes) : `${binarySize(bytes)} of ${binarySize(totalBytes)}`) : "";
-  if (state === "done" && total > 0) return [String(total), size].filter(Boolean).join(" · ");
+  if (state === "done" && total > 0) return [`${total}${noun}`, size].filter(Boolean).join(" · ");
   return [things, size].filter(Boolean).join(" · ");
 }

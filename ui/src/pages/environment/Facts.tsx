@@ -1,3 +1,4 @@
+import { sentence } from "../../api/client";
 import type { Environment } from "../../api/environments";
 import { Time } from "../../parts/Time";
 import { Link, to } from "../../router";
@@ -22,7 +23,7 @@ export function Facts({ environment, several }: { environment: Environment; seve
         {several && <Link href={to.environments(project)}>all environments</Link>}
       </span>
       <span className="facts-line small">
-        <span>{why || kindNames[kind]}</span>
+        <span>{sentence(why || kindNames[kind])}</span>
         <span className="number" title="Shared with other environments, which would keep it; only here, which would be free without this one">
           {diskWords(environment)}
         </span>

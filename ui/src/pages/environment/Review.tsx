@@ -17,11 +17,11 @@ interface Props {
   name: string;
   /** What is to be solved: a whole environment.yml or a change of packages. */
   asked: { text: string } | Edit;
-  /** What is sent as the message where nothing is written. */
+  /** What it is for, where nothing is written. */
   message: string;
   /** Takes another name for a package that does not exist. */
   onTake?: (wrong: string, right: string) => void;
-  /** Starts the build. */
+  /** Starts the build. The message is what was written, which may be nothing. */
   onBuild: (message: string) => Promise<void>;
   /** The dry run was refused: the editor wants to mark the place. */
   onRefused?: (error: ApiError) => void;
@@ -47,7 +47,7 @@ export function Review({ project, name, asked, message, onTake, onBuild, onRefus
         className="form"
         onSubmit={(event) => {
           event.preventDefault();
-          if (allowed) void action.run(() => onBuild(written.trim() || message));
+          if (allowed) void action.run(() => onBuild(written.trim()));
         }}
       >
         {since !== undefined && <Solving since={since} />}

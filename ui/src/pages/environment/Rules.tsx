@@ -1,4 +1,4 @@
-import { paths } from "../../api/client";
+import { paths, sentence } from "../../api/client";
 import type { Policy } from "../../api/environments";
 import { useThing } from "../../api/store";
 import { ErrorNote } from "../../parts/ErrorNote";
@@ -12,7 +12,7 @@ export function Rules({ project }: { project: string }) {
       <ErrorNote error={error} />
       {policy && (
         <ul className="sentences">
-          {policy.why && <li>{policy.why}</li>}
+          {policy.why && <li>{sentence(policy.why)}</li>}
           {policy.words?.map((words) => <li key={words}>{words}</li>)}
         </ul>
       )}

@@ -28,6 +28,8 @@ interface Props {
   onDraft: (draft: SpecDraft | undefined) => void;
 }
 
+const byDefault = "edit environment.yml";
+
 /** environment.yml: the newest revision, to be read and changed, and those before it. */
 export function SpecPart({ environment, writes, draft, onDraft }: Props) {
   const { project, name } = environment;
@@ -50,7 +52,7 @@ export function SpecPart({ environment, writes, draft, onDraft }: Props) {
 
   async function build(message: string) {
     try {
-      const { revision, build } = await send<{ revision: Revision; build?: Build }>("PUT", paths.spec(project, name), { text, message, build: true }, { ifMatch: etagOf(draft?.base ?? newest?.revision) });
+      const { revision, build } = await send<{ revision: Revision; build?: Build }>("PUT", paths.spec(project, name), { text, message: message || byDefault, build: true }, { ifMatch: etagOf(draft?.base ?? newest?.revision) });
       onDraft(undefined);
       refresh();
       notify(`Revision ${revision.revision} is saved.`);
@@ -106,7 +108,7 @@ export function SpecPart({ environment, writes, draft, onDraft }: Props) {
           project={project}
           name={name}
           asked={{ text }}
-          message="edit environment.yml"
+          message={byDefault}
           onTake={(wrong, right) => write(withName(text, wrong, right))}
           onBuild={build}
           onRefused={setRefused}

@@ -61,6 +61,14 @@ describe("withEvents", () => {
     expect(p).toMatchObject({ ended: true, state: "failed", failure });
   });
 
+  it("begins anew when a build is restored", () => {
+    const failure = { cause: "canceled", message: "no" };
+    const p = after({ type: "state", state: "building", phase: "link", text: "a" }, { type: "result", state: "canceled", failure }, { type: "state", state: "building", phase: "fetch", text: "b" });
+    expect(states(p)).toBe("skipped now waiting waiting waiting");
+    expect(p).toMatchObject({ ended: false, failure: undefined, state: "building" });
+    expect(p.log.map((l) => l.text)).toEqual(["a", "b"]);
+  });
+
   it("keeps the last lines of a log that is too long, and says how many are gone", () => {
     const p = after(...Array.from({ length: 5003 }, (_, i) => ({ text: `line ${i}` })));
     expect(p.log).toHaveLength(5000);

@@ -64,12 +64,19 @@ function withLines(before: Progress, events: BuildEvent[]): Pick<Progress, "log"
   return { log: over ? all.slice(over) : all, dropped: before.dropped + over };
 }
 
-function withEvent(before: Progress, event: BuildEvent): Progress {
+function withEvent(known: Progress, event: BuildEvent): Progress {
+  const before = begunAnew(known, event);
   const ended = event.type === "result";
   const state = event.state ?? before.state;
   const phase = ended ? before.phase : (event.phase ?? before.phase);
   const steps = ended ? endedSteps(before, state) : stepsAt(before.steps, phase, event);
   return { ...before, seq: event.seq, state, phase, steps, ended: before.ended || ended, failure: event.failure ?? before.failure };
+}
+
+/** A build that goes on after its end is being restored: it goes through its phases again. */
+function begunAnew(before: Progress, event: BuildEvent): Progress {
+  const anew = before.ended && event.type !== "result" && event.state !== undefined && !hasEnded(event.state);
+  return anew ? { ...before, ended: false, failure: undefined, phase: undefined, steps: nothingYet.steps } : before;
 }
 
 /** A phase that has begun ends those before it. Those that nothing happened in were not needed. */

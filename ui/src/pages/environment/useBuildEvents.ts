@@ -7,18 +7,21 @@ import { nothingYet, withEvents, type Progress } from "./progress";
 
 const gather = 80; // ms: events that come close together are drawn once
 
-/** What a build tells, from its first event to its result. The stream goes on where it was after a break. */
-export function useBuildEvents(project: string, name: string, build: number): { progress: Progress; stream: StreamState } {
+/**
+ * What a build tells, from its first event to its end. The stream goes on where it was after a break; that nothing more will come
+ * the gateway says when the stream is opened again after its end. A build that begins anew, to be restored, goes on telling.
+ */
+export function useBuildEvents(project: string, name: string, build: number, going: boolean): { progress: Progress; stream: StreamState } {
   const [progress, setProgress] = useState<Progress>(nothingYet);
   const [stream, setStream] = useState<StreamState>({ kind: "connecting" });
-  const waiting = useRef<BuildEvent[]>([]);
+  const open = useRef<EventStream>(undefined);
 
   useEffect(() => {
+    const waiting: BuildEvent[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
     function draw() {
       timer = undefined;
-      const events = waiting.current;
-      waiting.current = [];
+      const events = waiting.splice(0);
       setProgress((before) => withEvents(before, events));
     }
     const opened = new EventStream(
@@ -27,27 +30,26 @@ export function useBuildEvents(project: string, name: string, build: number): { 
         state: setStream,
         sent({ data }) {
           if (!data) return;
-          const event = JSON.parse(data) as BuildEvent;
-          waiting.current.push(event);
+          waiting.push(JSON.parse(data) as BuildEvent);
           timer ??= setTimeout(draw, gather);
-          if (event.type === "result") end();
         },
       },
       address(paths.buildEvents(project, name, build)),
     );
-    function end() {
-      forget();
-      opened.pause();
-    }
-    const forget = pauseWhileHidden(opened);
     setProgress(nothingYet);
+    open.current = opened;
     opened.start();
+    const forget = pauseWhileHidden(opened);
     return () => {
       clearTimeout(timer);
-      waiting.current = [];
-      end();
+      forget();
+      opened.pause();
     };
   }, [project, name, build]);
+
+  useEffect(() => {
+    if (going) open.current?.start();
+  }, [going]);
 
   return { progress, stream };
 }
