@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/store"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // finish makes an environment of what was installed: checked, compiled, tried, marked, sealed, on disk, and last its manifest.
@@ -85,8 +87,12 @@ func (b *builder) complete(ctx context.Context, pyc *layer, found *tree) error {
 
 // commit puts the prefix on disk and says that it is there.
 func (b *builder) commit(found *tree, vars map[string]string) error {
-	// One entry stands for the folders: they are never shared.
-	files := append(found.files, store.Inode{Bytes: found.folders})
+	root, err := inodeOf(b.prefix())
+	if err != nil {
+		return err
+	}
+	// One entry, with the number of the first of them, stands for the folders: they are never shared.
+	files := append(found.files, store.Inode{Number: root, Bytes: found.folders})
 	return b.store.Commit(&store.Manifest{
 		ID: b.id, Lock: b.lock.ID(), Kind: b.lock.Kind, Options: b.order.Options,
 		Prefix: b.prefix(), Bin: filepath.Join(b.prefix(), "bin"),
@@ -107,4 +113,12 @@ func (b *builder) linkMode(found *tree) string {
 	default:
 		return "copy"
 	}
+}
+
+func inodeOf(path string) (uint64, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return 0, &os.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	return st.Ino, nil
 }
