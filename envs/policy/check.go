@@ -30,7 +30,7 @@ func (r Rules) CheckSpec(s *spec.Spec) []driver.Failure {
 		c.name(r, req)
 	}
 	if n := len(s.Dependencies) + len(s.Pip); r.MaxPackages > 0 && n > r.MaxPackages {
-		_ = c.refuse(fmt.Sprintf("max_packages: %d", r.MaxPackages), "", "environment.yml asks for %d packages, and an environment may have %d: remove some", n, r.MaxPackages)
+		c.refuse(fmt.Sprintf("max_packages: %d", r.MaxPackages), "", "environment.yml asks for %d packages, and an environment may have %d: remove some", n, r.MaxPackages)
 	}
 	return c.failures
 }
@@ -54,10 +54,10 @@ func (r Rules) CheckLock(l *lock.Lock, now time.Time) []driver.Failure {
 		c.name(r, spec.Requirement{Name: w.Name})
 	}
 	if n := len(l.Packages) + len(l.Wheels); r.MaxPackages > 0 && n > r.MaxPackages {
-		_ = c.refuse(fmt.Sprintf("max_packages: %d", r.MaxPackages), "", "the environment would have %d packages, and %d are allowed: ask for fewer", n, r.MaxPackages)
+		c.refuse(fmt.Sprintf("max_packages: %d", r.MaxPackages), "", "the environment would have %d packages, and %d are allowed: ask for fewer", n, r.MaxPackages)
 	}
 	if n := size(l); r.MaxArtifactBytes > 0 && n > r.MaxArtifactBytes {
-		_ = c.refuse(fmt.Sprintf("max_artifact_bytes: %s", r.MaxArtifactBytes), "", "the artifacts have %s, and %s are allowed: leave out large packages", n, r.MaxArtifactBytes)
+		c.refuse(fmt.Sprintf("max_artifact_bytes: %s", r.MaxArtifactBytes), "", "the artifacts have %s, and %s are allowed: leave out large packages", n, r.MaxArtifactBytes)
 	}
 	return c.failures
 }
@@ -92,11 +92,15 @@ func size(l *lock.Lock) Size {
 // checker collects refusals.
 type checker struct{ failures []driver.Failure }
 
-func (c *checker) refuse(rule, name, format string, args ...any) *driver.Failure {
+func (c *checker) refuse(rule, name, format string, args ...any) {
+	c.refuseAt(spec.Requirement{}, rule, name, format, args...)
+}
+
+// refuseAt is refuse with the place of what is refused.
+func (c *checker) refuseAt(req spec.Requirement, rule, name, format string, args ...any) {
 	c.failures = append(c.failures, driver.Failure{
-		Cause: driver.PolicyDenied, Rule: rule, Package: name, Message: fmt.Sprintf(format, args...),
+		Cause: driver.PolicyDenied, Rule: rule, Package: name, Message: fmt.Sprintf(format, args...), Line: req.Line, Column: req.Col,
 	})
-	return &c.failures[len(c.failures)-1]
 }
 
 func (c *checker) channel(r Rules, channel string, req spec.Requirement) {
@@ -108,15 +112,13 @@ func (c *checker) channel(r Rules, channel string, req spec.Requirement) {
 	if strings.HasPrefix(rule, "denied_channels") {
 		message = fmt.Sprintf("the channel %s is closed to this project: take another, or ask who runs the site", channel)
 	}
-	f := c.refuse(rule, req.Name, "%s", message)
-	f.Line, f.Column = req.Line, req.Col
+	c.refuseAt(req, rule, req.Name, "%s", message)
 }
 
 func (c *checker) name(r Rules, req spec.Requirement) {
 	for _, pattern := range r.DenyPackages {
 		if glob(plainName(pattern), plainName(req.Name)) {
-			f := c.refuse("deny_packages: "+pattern, req.Name, "%s is not allowed here: remove it, or what needs it", req.Name)
-			f.Line, f.Column = req.Line, req.Col
+			c.refuseAt(req, "deny_packages: "+pattern, req.Name, "%s is not allowed here: remove it, or what needs it", req.Name)
 			return
 		}
 	}

@@ -133,7 +133,7 @@ func TestParseTellsThePlaceOfEveryMistake(t *testing.T) {
 		"no UTF-8":                    {"name: x\ndependencies: [\xff]\n", []string{"2:16 UTF-8"}},
 		"a control character":         {"name: \x01\n", []string{"1:7 U+0001"}},
 		"two documents":               {"dependencies: []\n---\nname: x\n", []string{"3:1 second document"}},
-		"an unknown key":              {"name: x\ndependenies:\n  - a\n", []string{`2:1 did you mean "dependencies"`}},
+		"an unknown key":              {"name: x\nchanels:\n  - a\n", []string{`2:1 did you mean "channels"`}},
 		"a doubled key":               {"name: x\nname: y\ndependencies: []\n", []string{"2:1 twice"}},
 		"a name that is a list":       {"name: [x]\ndependencies: []\n", []string{"1:7 must be a text"}},
 		"other platforms":             {"platforms: [win-64]\ndependencies: []\n", []string{"1:12 linux-64"}},
