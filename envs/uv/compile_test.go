@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -163,7 +165,7 @@ func TestCompileWithBadIndex(t *testing.T) {
 		t.Parallel()
 		i := newIndex(t, one)
 		left := 1
-		i.before = func(w http.ResponseWriter, r *http.Request) bool {
+		i.answer(func(w http.ResponseWriter, r *http.Request) bool {
 			i.mu.Lock()
 			defer i.mu.Unlock()
 			if left--; left < 0 {
@@ -171,7 +173,7 @@ func TestCompileWithBadIndex(t *testing.T) {
 			}
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return true
-		}
+		})
 		got, err := newTool(t).Compile(t.Context(), ask(t, i, "one"))
 		if err != nil || names(got) != "one=1.0" {
 			t.Errorf("got %s, %v", names(got), err)
@@ -180,7 +182,7 @@ func TestCompileWithBadIndex(t *testing.T) {
 	t.Run("unavailable for good is unreachable", func(t *testing.T) {
 		t.Parallel()
 		i := newIndex(t, one)
-		i.before = func(w http.ResponseWriter, r *http.Request) bool { w.WriteHeader(http.StatusBadGateway); return true }
+		i.answer(func(w http.ResponseWriter, r *http.Request) bool { w.WriteHeader(http.StatusBadGateway); return true })
 		_, err := newTool(t).Compile(t.Context(), ask(t, i, "one"))
 		has(t, failure(t, err, driver.ChannelUnreachable).Message, i.URL)
 	})
@@ -208,11 +210,11 @@ func TestCompileEndsWhenItShould(t *testing.T) {
 	t.Parallel()
 	i := newIndex(t, distribution{name: "one", version: "1.0"})
 	asked := make(chan struct{}, 8)
-	i.before = func(w http.ResponseWriter, r *http.Request) bool {
+	i.answer(func(w http.ResponseWriter, r *http.Request) bool {
 		asked <- struct{}{}
 		<-r.Context().Done()
 		return true
-	}
+	})
 	t.Run("canceled", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		why := errors.New("nobody wants it")
@@ -244,7 +246,7 @@ const secret = `p w"d\ü%40/:`
 func TestCompileUsesCredentialsAndKeepsThem(t *testing.T) {
 	t.Parallel()
 	i := newIndex(t, distribution{name: "one", version: "1.0", requires: []string{"ghost; extra == 'x'"}})
-	i.before = func(w http.ResponseWriter, r *http.Request) bool {
+	i.answer(func(w http.ResponseWriter, r *http.Request) bool {
 		user, password, _ := r.BasicAuth()
 		if user == "us er" && password == secret {
 			return false
@@ -252,7 +254,7 @@ func TestCompileUsesCredentialsAndKeepsThem(t *testing.T) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="index"`)
 		w.WriteHeader(http.StatusUnauthorized)
 		return true
-	}
+	})
 	t.Run("without any the login is refused", func(t *testing.T) {
 		t.Parallel()
 		_, err := newTool(t).Compile(t.Context(), ask(t, i, "one"))
@@ -297,5 +299,44 @@ func TestDefaultIndexIsAnAddress(t *testing.T) {
 	}
 	if version, err := tool.Version(t.Context()); err != nil || version == "" || version[0] < '0' || version[0] > '9' {
 		t.Errorf("Version = %q, %v", version, err)
+	}
+}
+
+// childOf is the address of an index on which a process of ours, started by the test below, shall hang.
+const childOf = "HOPYARD_TEST_UV_INDEX"
+
+func TestMain(m *testing.M) {
+	if index := os.Getenv(childOf); index != "" {
+		tool := &uv.Tool{Path: os.Args[1]}
+		_, _ = tool.Compile(context.Background(), uv.Request{Requirements: []string{"one"}, Python: "3.11", PythonPath: os.Args[2], Index: index})
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestSolverDiesWithItsOwner(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t)
+	asked, left := make(chan struct{}, 1), make(chan struct{}, 1)
+	i.answer(func(_ http.ResponseWriter, r *http.Request) bool {
+		asked <- struct{}{}
+		<-r.Context().Done() // the connection is cut when uv dies
+		left <- struct{}{}
+		return true
+	})
+	owner := exec.Command(os.Args[0], newTool(t).Path, interpreter(t).Path)
+	owner.Env = append(os.Environ(), childOf+"="+i.simple())
+	if err := owner.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	if err := owner.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = owner.Wait()
+	select {
+	case <-left:
+	case <-time.After(10 * time.Second):
+		t.Error("uv lives on")
 	}
 }

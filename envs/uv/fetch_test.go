@@ -38,7 +38,6 @@ func TestFetchBringsEachWheelOnce(t *testing.T) {
 	t.Parallel()
 	one, two := long("one"), long("two")
 	i := newIndex(t, one, two)
-	i.before = nil
 	wheels := []lock.Wheel{i.wheel(one), i.wheel(two)}
 	dir := t.TempDir()
 	var heard sink
@@ -87,7 +86,7 @@ func TestFetchTakesFilesFromDisk(t *testing.T) {
 
 // cut answers with half of what is left, times times.
 func cut(i *index, times int, ranges bool) {
-	i.before = func(w http.ResponseWriter, r *http.Request) bool {
+	i.answer(func(w http.ResponseWriter, r *http.Request) bool {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		if !ranges {
@@ -108,7 +107,7 @@ func cut(i *index, times int, ranges bool) {
 		}
 		_, _ = w.Write(content[from : from+(len(content)-from)/2])
 		panic(http.ErrAbortHandler)
-	}
+	})
 }
 
 func TestFetchGoesOnWhereItWasCut(t *testing.T) {
@@ -163,7 +162,7 @@ func TestFetchTriesAgain(t *testing.T) {
 	one := long("one")
 	i := newIndex(t, one)
 	times := 2
-	i.before = func(w http.ResponseWriter, r *http.Request) bool {
+	i.answer(func(w http.ResponseWriter, r *http.Request) bool {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		if times--; times < 0 {
@@ -172,7 +171,7 @@ func TestFetchTriesAgain(t *testing.T) {
 		w.Header().Set("Retry-After", "0")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
-	}
+	})
 	if err := (&uv.Tool{}).Fetch(t.Context(), []lock.Wheel{i.wheel(one)}, t.TempDir(), nil); err != nil {
 		t.Error(err)
 	}
@@ -204,7 +203,7 @@ func TestFetchNamesTheCause(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			i := newIndex(t, one)
-			i.before = c.before
+			i.answer(c.before)
 			dir, w := t.TempDir(), i.wheel(one)
 			if c.change != nil {
 				c.change(&w)
@@ -223,13 +222,13 @@ func TestFetchEndsWhenCanceled(t *testing.T) {
 	one := long("one")
 	i := newIndex(t, one)
 	started := make(chan struct{})
-	i.before = func(w http.ResponseWriter, r *http.Request) bool {
+	i.answer(func(w http.ResponseWriter, r *http.Request) bool {
 		_, _ = w.Write([]byte("PK"))
 		w.(http.Flusher).Flush()
 		close(started)
 		<-r.Context().Done()
 		return true
-	}
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-started; cancel() }()
 	dir := t.TempDir()
@@ -242,10 +241,10 @@ func TestFetchSendsCredentialsToTheirHostAlone(t *testing.T) {
 	one := long("one")
 	other := newIndex(t, one)
 	i := newIndex(t, one)
-	i.before = func(w http.ResponseWriter, r *http.Request) bool {
+	i.answer(func(w http.ResponseWriter, r *http.Request) bool {
 		http.Redirect(w, r, strings.Replace(other.URL, "127.0.0.1", "localhost", 1)+r.URL.Path, http.StatusFound)
 		return true
-	}
+	})
 	tool := &uv.Tool{AuthFile: authFile(t, `{"127.0.0.1": {"BearerToken": "t0ken"}}`)}
 	if err := tool.Fetch(t.Context(), []lock.Wheel{i.wheel(one)}, t.TempDir(), nil); err != nil {
 		t.Fatal(err)

@@ -178,6 +178,20 @@ func (i *index) wheel(d distribution) lock.Wheel {
 	return locked(d, i.contents[d.filename()], i.URL)
 }
 
+// answer has the function answer requests by itself where it says so.
+func (i *index) answer(before func(http.ResponseWriter, *http.Request) bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.before = before
+}
+
+// asHTML has pages in the old form.
+func (i *index) asHTML(html bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.html = html
+}
+
 // seen are the requests whose path has the word.
 func (i *index) seen(word string) []*http.Request {
 	i.mu.Lock()
@@ -187,7 +201,7 @@ func (i *index) seen(word string) []*http.Request {
 
 func (i *index) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
-	i.requests = append(i.requests, r)
+	i.requests = append(i.requests, r.Clone(r.Context()))
 	before := i.before
 	i.mu.Unlock()
 	if before != nil && before(w, r) {
@@ -234,7 +248,10 @@ func (i *index) page(w http.ResponseWriter, name string) {
 		yanked := map[bool]string{true: ` data-yanked="bad"`}[d.yanked]
 		fmt.Fprintf(&html, "<a%s href=\"../../files/%s#sha256=%s\">file</a>\n", yanked, f.Filename, f.SHA256)
 	}
-	if i.html {
+	i.mu.Lock()
+	asHTML := i.html
+	i.mu.Unlock()
+	if asHTML {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte("<!DOCTYPE html><html><body>" + html.String() + "</body></html>"))
 		return

@@ -24,7 +24,7 @@ func (t *Tool) Venv(ctx context.Context, base, prefix string) error {
 	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
 		return noRoom("make a virtual environment", err)
 	}
-	_, err := t.run(ctx, invocation{args: []string{
+	_, err := t.run(ctx, invocation{cache: t.Cache, args: []string{
 		"venv", "--quiet", "--no-config", "--no-project", "--offline", "--python", base, prefix,
 	}})
 	if err != nil {

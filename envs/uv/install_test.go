@@ -279,7 +279,7 @@ func TestSearchListsVersionsNewestFirst(t *testing.T) {
 		distribution{name: "my-lib", version: "3.0", sdist: true})
 	want := []string{"1.10", "1.9", "2.0rc1"}
 	for _, html := range []bool{false, true} {
-		i.html = html
+		i.asHTML(html)
 		got, err := newTool(t).Search(t.Context(), i.simple(), " My_Lib")
 		if err != nil || len(got) != 1 || got[0].Name != "my-lib" || got[0].From != "pip" || !slices.Equal(got[0].Versions, want) {
 			t.Fatalf("html %t: got %+v, %v", html, got, err)

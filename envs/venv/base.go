@@ -2,9 +2,9 @@ package venv
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -132,23 +132,35 @@ func none(all []tools.Python, w wanted) error {
 	return at(w.pythonAt, f)
 }
 
-// checkBase makes sure that the interpreter of a lock is still there and of its minor version.
-func checkBase(ctx context.Context, base *lock.Base) (tools.Python, error) {
+// checkBase makes sure that the interpreter of a lock is still there.
+func checkBase(base *lock.Base) error {
 	if base == nil || base.Path == "" {
-		return tools.Python{}, driver.Failf(driver.SpecInvalid, "the lock names no interpreter to build on")
+		return driver.Failf(driver.SpecInvalid, "the lock names no interpreter to build on")
 	}
-	p, err := tools.Probe(ctx, base.Path)
-	switch {
-	case ctx.Err() != nil:
-		return p, &driver.Failure{Cause: driver.Canceled, Message: "canceled", Err: context.Cause(ctx)}
-	case errors.Is(err, os.ErrNotExist):
-		return p, driver.Failf(driver.ToolFailed, "Python %s is no longer at %s; install it again, or solve anew", base.Version, base.Path)
-	case err != nil:
-		return p, driver.Failf(driver.ToolFailed, "%s cannot be started; install Python %s again, or solve anew (%w)", base.Path, base.Version, err)
-	case p.Version != minorVersion(base.Version):
-		return p, driver.Failf(driver.ToolFailed, "%s is Python %s by now, and the lock is for %s; solve anew", base.Path, p.Full, base.Version)
+	if _, err := os.Stat(base.Path); err != nil {
+		return driver.Failf(driver.ToolFailed, "Python %s is no longer at %s; install it again, or solve anew (%w)", base.Version, base.Path, err)
 	}
-	return p, nil
+	return nil
+}
+
+// madeOn is the version of the interpreter that a virtual environment was made on, which must be of the lock's minor version:
+// the host's may have been renewed since.
+func madeOn(prefix string, base *lock.Base) (string, error) {
+	text, err := os.ReadFile(filepath.Join(prefix, "pyvenv.cfg"))
+	if err != nil {
+		return "", fmt.Errorf("read what was made: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		key, value, _ := strings.Cut(line, "=")
+		if key, value = strings.TrimSpace(key), strings.TrimSpace(value); key != "version_info" {
+			continue
+		}
+		if minorVersion(value) != minorVersion(base.Version) {
+			return "", driver.Failf(driver.ToolFailed, "%s is Python %s by now, and the lock is for %s; solve anew", base.Path, value, base.Version)
+		}
+		return value, nil
+	}
+	return "", driver.Failf(driver.ToolFailed, "the virtual environment does not say its version of Python")
 }
 
 // minorVersion is "3.11" for "3.11.7".

@@ -144,14 +144,10 @@ func (d *Driver) Install(ctx context.Context, l *lock.Lock, at driver.Place, tel
 	if l.Kind != lock.Venv || len(l.Packages) > 0 {
 		return driver.Failf(driver.SpecInvalid, "the lock is for an environment of conda packages")
 	}
-	base, err := checkBase(ctx, l.Base)
-	if err != nil {
+	if err := checkBase(l.Base); err != nil {
 		return err
 	}
-	if base.Full != l.Base.Version {
-		say(tell, logLine(driver.Fetch, "Python "+l.Base.Version+" has become "+base.Full+" since this was solved"))
-	}
-	tool := toolOf(d.config, base.Path)
+	tool := toolOf(d.config, l.Base.Path)
 	say(tell, driver.Event{Type: driver.TypeState, Phase: driver.Fetch})
 	if err := tool.Fetch(ctx, l.Wheels, at.Wheels, tell); err != nil {
 		return err
@@ -159,6 +155,13 @@ func (d *Driver) Install(ctx context.Context, l *lock.Lock, at driver.Place, tel
 	say(tell, driver.Event{Type: driver.TypeState, Phase: driver.Link})
 	if err := tool.Venv(ctx, l.Base.Path, at.Prefix); err != nil {
 		return err
+	}
+	version, err := madeOn(at.Prefix, l.Base)
+	if err != nil {
+		return err
+	}
+	if version != l.Base.Version {
+		say(tell, logLine(driver.Link, "Python "+l.Base.Version+" has become "+version+" since this was solved"))
 	}
 	say(tell, driver.Event{Type: driver.TypeProgress, Phase: driver.Link, Done: 1, Total: 1, Package: "python"})
 	say(tell, driver.Event{Type: driver.TypeState, Phase: driver.Pip})

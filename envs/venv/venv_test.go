@@ -138,18 +138,13 @@ func TestSolveNamesTheCauseAndItsLine(t *testing.T) {
 		{"a Python that is not on this host", "dependencies:\n  - numpy\n  - python 3.4.*", driver.PackageMissing, 3, "no Python of this host is python==3.4.*"},
 		{"a channel of its own", "dependencies:\n  - conda-forge::numpy", driver.SpecInvalid, 2, "built from the package index, because no conda channel answers"},
 		{"a build", "dependencies:\n  - numpy 1.26.4 py311_0", driver.SpecInvalid, 2, "a build"},
-		{"an address for pip", "dependencies:\n  - pip:\n    - git+https://127.0.0.1/x.git", driver.SpecInvalid, 3, "by name"},
 		{"a package that is not there", "dependencies:\n  - tabulate\n  - no-such-thing", driver.PackageMissing, 3, "no-such-thing"},
 		{"sources alone", "dependencies:\n  - only-sdist", driver.Unsatisfiable, 2, "source builds are off"},
 		{"a conflict", "dependencies:\n  - tabulate <0.1", driver.Unsatisfiable, 0, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := spec.Parse([]byte(c.text))
-			if err != nil {
-				t.Skipf("the spec is refused before: %v", err)
-			}
-			_, err = d.Solve(t.Context(), driver.Request{Spec: s, Index: server.Simple()}, nil)
+			_, err := d.Solve(t.Context(), driver.Request{Spec: parse(t, c.text), Index: server.Simple()}, nil)
 			f, ok := errors.AsType[*driver.Failure](err)
 			if !ok || f.Cause != c.cause || f.Line != c.line || !strings.Contains(f.Message, c.says) {
 				t.Errorf("got %+v (%v), want %s in line %d that says %q", f, err, c.cause, c.line, c.says)
@@ -178,6 +173,14 @@ func TestInstallOnAnInterpreterThatHasGone(t *testing.T) {
 	}
 	if _, err := os.Stat(at.Prefix); err == nil {
 		t.Error("a prefix was made all the same")
+	}
+	base, err := venv.FindBase(t.Context(), "")
+	if err != nil {
+		t.Skip(err)
+	}
+	l.Base = &lock.Base{Path: base.Path, Version: "3.8.1"}
+	if f := driver.FailureOf(d.Install(t.Context(), l, at, nil)); f.Cause != driver.ToolFailed || !strings.Contains(f.Message, "by now") {
+		t.Errorf("an interpreter of another version: %+v", f)
 	}
 	l.Kind = lock.Conda
 	if f := driver.FailureOf(d.Install(t.Context(), l, at, nil)); f.Cause != driver.SpecInvalid {
