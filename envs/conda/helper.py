@@ -258,7 +258,8 @@ class Solver:
         age = request.get("minimum_age")
         began = time.perf_counter()
         try:
-            records = await rattler.solve(
+            records = await again(
+                rattler.solve,
                 sources=channels,
                 specs=specs,
                 gateway=self.open(),
@@ -304,7 +305,7 @@ class Solver:
     async def all_names(self, channels):
         key = tuple(channel.base_url for channel in channels)
         if key not in self.names:
-            found = await self.open().names(channels, PLATFORMS)
+            found = await again(self.open().names, channels, PLATFORMS)
             self.names[key] = sorted(name.normalized for name in found)
         return self.names[key]
 
@@ -313,7 +314,7 @@ class Solver:
         wanted = request["text"].lower()
         try:
             names = best(wanted, await self.all_names(channels), request["limit"])
-            found = await self.open().query(channels, PLATFORMS, names, recursive=False) if names else []
+            found = await again(self.open().query, channels, PLATFORMS, names, recursive=False) if names else []
         except Exception as error:
             raise explain(error, channels) from error
         by_name = {name: [] for name in names}
@@ -321,6 +322,16 @@ class Solver:
             for record in records:
                 by_name.setdefault(record.name.normalized, []).append(record)
         return {"found": [summary(name, by_name[name]) for name in names if by_name[name]]}
+
+
+async def again(ask, *args, **kwargs):
+    """Asks once more where another request that read the same channel was canceled: py-rattler then fails both."""
+    try:
+        return await ask(*args, **kwargs)
+    except GatewayError as error:
+        if "other error" not in str(error):
+            raise
+    return await ask(*args, **kwargs)
 
 
 def best(wanted, names, limit):

@@ -13,6 +13,12 @@ import (
 // Install implements driver.Driver. Scripts of packages are never run; events of type log name those that carry one. When it
 // returns, also after ctx has ended, nothing writes below the prefix any more.
 func (d *Driver) Install(ctx context.Context, l *lock.Lock, at driver.Place, tell driver.Sink) error {
+	if l.Kind != lock.Conda {
+		return driver.Failf(driver.SpecInvalid, "the lock is for an environment of wheels alone")
+	}
+	if tell == nil {
+		tell = func(driver.Event) {}
+	}
 	f := &fetching{tell: tell, packages: len(l.Packages), wheels: len(l.Wheels)}
 	for _, p := range l.Packages {
 		f.packageBytes += p.Size

@@ -3,6 +3,7 @@ package conda
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -43,12 +44,12 @@ type helper struct {
 
 // start starts a helper.
 func (d *Driver) start() (*helper, error) {
-	path, err := d.install()
+	path, err := d.placeProgram()
 	if err != nil {
 		return nil, err
 	}
 	h := &helper{gone: make(chan struct{}), pending: map[int]*call{}, noise: &noise{log: d.c.Log}}
-	cmd := exec.Command(d.c.Tools.Python, "-I", path) //nolint:gosec // the program is ours
+	cmd := exec.CommandContext(context.Background(), d.c.Tools.Python, "-I", path) // it outlives the request that it is started for
 	cmd.Env = d.environment()
 	cmd.Dir = d.c.CacheDir
 	cmd.Stderr = h.noise
@@ -232,8 +233,8 @@ func lastLine(text string) string {
 	return line
 }
 
-// install writes the helper's program below the cache, by its hash, so that processes of different versions do not meet.
-func (d *Driver) install() (string, error) {
+// placeProgram writes the helper's program below the cache, by its hash, so that processes of different versions do not meet.
+func (d *Driver) placeProgram() (string, error) {
 	sum := sha256.Sum256(program)
 	path := filepath.Join(d.c.CacheDir, "helper-"+hex.EncodeToString(sum[:6])+".py")
 	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, program) {
