@@ -34,6 +34,14 @@ export function deedOf({ action, resource, detail = "" }: AuditEntry): string {
       return `rolled the ${resource} back to ${buildIn(detail)}`;
     case "environment_canceled":
       return `canceled ${buildIn(detail)} of the ${resource}`;
+    case "environment_pinned":
+      return `${detail.endsWith("false") ? "unpinned" : "pinned"} ${buildIn(detail)} of the ${resource}`;
+    case "environment_build_deleted":
+      return `deleted ${buildIn(detail)} of the ${resource}`;
+    case "environment_changed":
+      return `changed the settings of the ${resource}`;
+    case "environment_collected":
+      return "collected old builds of environments";
     case "environment_archived":
       return `packed the ${resource}`;
     case "environment_deleted":

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { paths } from "../../api/client";
-import type { Edit, Environment } from "../../api/environments";
-import { useList, useThing } from "../../api/store";
+import type { Edit, Environment, Item } from "../../api/environments";
+import { useList, useThing, type Known } from "../../api/store";
 import { PageHead } from "../../frame/PageHead";
 import { Button } from "../../parts/Button";
 import { ErrorNote } from "../../parts/ErrorNote";
@@ -29,6 +29,7 @@ interface Props {
 /** One environment. What is half done in one part of it is kept while its reader looks at another. */
 export function EnvironmentPage({ project, name, part }: Props) {
   const { data: environment, error } = useThing<Environment>(paths.environment(project, name));
+  const packages = useList<Item>(part === "packages" ? paths.packages(project, name) : undefined); // asked for at once, not after the environment
   const others = useList<Environment>(paths.environments(project)).data;
   const { writes } = useRights(project);
   const [edit, setEdit] = useState<Edit>(noEdit);
@@ -58,7 +59,7 @@ export function EnvironmentPage({ project, name, part }: Props) {
       {environment && <Notes environment={environment} />}
       <div className="tabbed">
         <Tabs project={project} name={name} part={part} />
-        {environment ? <PartOf environment={environment} part={part} writes={writes} edit={edit} onEdit={setEdit} draft={draft} onDraft={setDraft} /> : !error && <Loading />}
+        {environment ? <PartOf environment={environment} packages={packages} part={part} writes={writes} edit={edit} onEdit={setEdit} draft={draft} onDraft={setDraft} /> : !error && <Loading />}
       </div>
       {making && <NewEnvironment project={project} taken={others?.map((e) => e.name) ?? [name]} onClose={() => setMaking(false)} />}
     </div>
@@ -87,6 +88,7 @@ function Tabs({ project, name, part }: Props) {
 
 interface PartProps {
   environment: Environment;
+  packages: Known<Item[]>;
   part: Part;
   writes: boolean;
   edit: Edit;
@@ -95,10 +97,10 @@ interface PartProps {
   onDraft: (draft: SpecDraft | undefined) => void;
 }
 
-function PartOf({ environment, part, writes, edit, onEdit, draft, onDraft }: PartProps) {
+function PartOf({ environment, packages, part, writes, edit, onEdit, draft, onDraft }: PartProps) {
   switch (part) {
     case "packages":
-      return <Packages environment={environment} writes={writes} edit={edit} onEdit={onEdit} />;
+      return <Packages environment={environment} packages={packages} writes={writes} edit={edit} onEdit={onEdit} />;
     case "spec":
       return <SpecPart environment={environment} writes={writes} draft={draft} onDraft={onDraft} />;
     case "builds":

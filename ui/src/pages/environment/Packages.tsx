@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { paths, send } from "../../api/client";
 import type { Build, Edit, Environment, Item } from "../../api/environments";
-import { invalidate, useList } from "../../api/store";
+import { invalidate, type Known } from "../../api/store";
 import { Button } from "../../parts/Button";
 import { Choice } from "../../parts/Choice";
 import { Empty } from "../../parts/Empty";
@@ -16,6 +16,8 @@ import { Review } from "./Review";
 
 interface Props {
   environment: Environment;
+  /** Those of the active build. */
+  packages: Known<Item[]>;
   writes: boolean;
   /** Changes that are gathered and not yet built. */
   edit: Edit;
@@ -28,9 +30,9 @@ const which = [
 ] as const;
 
 /** The packages of the active build, and the way to other ones. */
-export function Packages({ environment, writes, edit, onEdit }: Props) {
+export function Packages({ environment, packages, writes, edit, onEdit }: Props) {
   const { project, name, active, kind } = environment;
-  const { data: items, error } = useList<Item>(active && paths.packages(project, name, active.build));
+  const { data: items, error } = packages;
   const [search, setSearch] = useState("");
   const [shown, setShown] = useState<"all" | "requested">("all");
   const [open, setOpen] = useState<"add" | "review">();

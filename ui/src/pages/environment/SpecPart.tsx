@@ -72,7 +72,7 @@ export function SpecPart({ environment, writes, draft, onDraft }: Props) {
   return (
     <section className="section" aria-label="environment.yml">
       <div className="tools-row">
-        <p className="soft grow">{newest && <Author revision={newest} changed={changed} />}</p>
+        <p className="soft grow">{newest && <Author revision={newest} since={changed ? draft.base : undefined} />}</p>
         {writes && (
           <>
             <FilePick accept=".yml,.yaml,text/yaml" onFile={takeFile} onRefused={notify}>
@@ -119,10 +119,11 @@ export function SpecPart({ environment, writes, draft, onDraft }: Props) {
   );
 }
 
-function Author({ revision, changed }: { revision: Revision; changed: boolean }) {
+function Author({ revision, since }: { revision: Revision; since: number | undefined }) {
+  if (since !== undefined) return <>Changed here since revision {since}; not saved yet.</>;
   return (
     <>
-      {changed ? "Changed by you since revision" : "Revision"} {revision.revision}, {revision.author} <Time at={revision.created} />
+      Revision {revision.revision}, {revision.author} <Time at={revision.created} />
       {revision.message && <>: {revision.message}</>}
     </>
   );

@@ -61,6 +61,12 @@ describe("withEvents", () => {
     expect(p).toMatchObject({ ended: true, state: "failed", failure });
   });
 
+  it("leaves a build that was canceled where it was", () => {
+    const p = after({ type: "progress", phase: "fetch", done: 1, total: 4 }, { type: "result", state: "canceled" });
+    expect(states(p)).toBe("skipped stopped waiting waiting waiting");
+    expect(shareOf(p.steps[1]!)).toBe(0.25);
+  });
+
   it("begins anew when a build is restored", () => {
     const failure = { cause: "canceled", message: "no" };
     const p = after({ type: "state", state: "building", phase: "link", text: "a" }, { type: "result", state: "canceled", failure }, { type: "state", state: "building", phase: "fetch", text: "b" });

@@ -6,7 +6,7 @@ import { hasEnded, phases } from "../../text/environment";
 /** How far one phase is. */
 export interface Step {
   phase: Phase;
-  state: "waiting" | "now" | "done" | "failed" | "skipped";
+  state: "waiting" | "now" | "done" | "failed" | "stopped" | "skipped";
   done: number;
   total: number;
   bytes: number;
@@ -106,7 +106,7 @@ function counted(step: Step, event: BuildEvent): Step {
 function endedSteps({ steps }: Progress, state: BuildState | undefined): Step[] {
   const well = state === "ready" || state === "collected";
   return steps.map((step) => {
-    if (step.state === "now") return { ...step, state: well ? "done" : "failed", package: "" };
+    if (step.state === "now") return { ...step, state: well ? "done" : state === "failed" ? "failed" : "stopped", package: "" };
     return step.state === "waiting" && well ? { ...step, state: "skipped" } : step;
   });
 }
@@ -125,7 +125,7 @@ export function share({ steps, ended, state }: Progress): number {
 /** How much of a phase is done, from 0 to 1: by bytes where they are known, else by packages. */
 export function shareOf({ state, done, total, bytes, totalBytes }: Step): number {
   if (state === "done" || state === "skipped") return 1;
-  if (state !== "now") return 0;
+  if (state !== "now" && state !== "stopped") return 0;
   if (totalBytes > 0) return Math.min(1, bytes / totalBytes);
   return total > 0 ? Math.min(1, done / total) : 0;
 }
