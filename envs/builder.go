@@ -34,10 +34,8 @@ func (r *run) produce(ctx context.Context, p *plan) error {
 		return storageError{err}
 	}
 	if ok {
-		if r.rec.State != Building {
-			if err := r.update(ctx, func(b *buildRecord) { b.Reused = true }); err != nil {
-				return err
-			}
+		if err := r.found(ctx); err != nil {
+			return err
 		}
 		return r.whole(ctx, m)
 	}
@@ -72,6 +70,18 @@ func (r *run) produce(ctx context.Context, p *plan) error {
 			return err
 		}
 	}
+}
+
+// found deals with a prefix that is there: for another build, or because the builder of this one ended while no gateway looked, whose
+// last events are read.
+func (r *run) found(ctx context.Context) error {
+	if r.rec.State != Building {
+		return r.update(ctx, func(b *buildRecord) { b.Reused = true })
+	}
+	t := &tail{path: r.s.cfg.Store.Events(r.rec.ID), skip: r.log.position()}
+	defer t.close()
+	_, err := r.copy(ctx, t)
+	return err
 }
 
 // lostError is how a builder ended that had not come to an end.
@@ -322,8 +332,9 @@ func (r *run) attend(ctx context.Context, project string) (result *driver.Event,
 		err error
 	}
 	over := make(chan ended, 1)
+	workload := builderID(r.rec.ID)
 	go func() {
-		e, err := r.s.cfg.Workloads.Ended(ctx, project, builderID(r.rec.ID))
+		e, err := r.s.cfg.Workloads.Ended(ctx, project, workload)
 		if problem.Is(err, problem.NotFound) { // before we looked
 			err = nil
 		}

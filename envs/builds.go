@@ -63,11 +63,11 @@ func (s *Service) Build(ctx context.Context, by By, project, name string, revisi
 
 // Builds lists all builds of an environment, the newest first.
 func (s *Service) Builds(ctx context.Context, project, name string) ([]Build, error) {
-	env, err := s.environment(ctx, project, name)
+	records, err := s.builds(ctx, project, name)
 	if err != nil {
 		return nil, err
 	}
-	records, err := s.builds(ctx, project, name)
+	env, err := s.environment(ctx, project, name)
 	if err != nil {
 		return nil, err
 	}
@@ -80,11 +80,11 @@ func (s *Service) Builds(ctx context.Context, project, name string) ([]Build, er
 
 // GetBuild tells of one build.
 func (s *Service) GetBuild(ctx context.Context, project, name string, n int) (Build, error) {
-	env, err := s.environment(ctx, project, name)
+	b, _, err := s.build(ctx, project, name, n)
 	if err != nil {
 		return Build{}, err
 	}
-	b, _, err := s.build(ctx, project, name, n)
+	env, err := s.environment(ctx, project, name) // second: whether it is in use is at least as new
 	return s.show(env, b), err
 }
 

@@ -70,10 +70,10 @@ func (st *step) put() storage.Op {
 	return storage.Update(key, encode(st.env), st.rev)
 }
 
-// apply writes, and forgets what memory knows of the project, before anybody is told that it has happened.
+// apply writes, and has memory forget the project before anybody is told that it has happened.
 func (s *Service) apply(ctx context.Context, project string, ops ...storage.Op) error {
+	defer s.known.write(project)()
 	_, err := s.cfg.Storage.Apply(ctx, ops...)
-	s.known.forget(project)
 	return err
 }
 

@@ -15,6 +15,7 @@ type known struct {
 	mu       sync.Mutex // guards below
 	projects map[string][]envRecord
 	times    map[string]uint64 // how often each was forgotten
+	writing  map[string]int    // how many write to each now
 	epoch    uint64            // how often all were
 	watching bool              // storage tells of what others write; without that, nothing is kept
 }
@@ -22,7 +23,9 @@ type known struct {
 func (k *known) get(project string) (envs []envRecord, ok bool, at [2]uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	envs, ok = k.projects[project]
+	if k.writing[project] == 0 {
+		envs, ok = k.projects[project]
+	}
 	return envs, ok, [2]uint64{k.times[project], k.epoch}
 }
 
@@ -30,13 +33,31 @@ func (k *known) get(project string) (envs []envRecord, ok bool, at [2]uint64) {
 func (k *known) put(project string, envs []envRecord, at [2]uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !k.watching || at != [2]uint64{k.times[project], k.epoch} {
+	if !k.watching || k.writing[project] > 0 || at != [2]uint64{k.times[project], k.epoch} {
 		return
 	}
 	if k.projects == nil {
 		k.projects = map[string][]envRecord{}
 	}
 	k.projects[project] = envs
+}
+
+// write keeps nothing of a project until done is called: whoever sees a part of what is written sees the rest too.
+func (k *known) write(project string) (done func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.writing == nil {
+		k.writing = map[string]int{}
+	}
+	k.writing[project]++
+	return func() {
+		k.forget(project)
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.writing[project]--; k.writing[project] == 0 {
+			delete(k.writing, project)
+		}
+	}
 }
 
 func (k *known) forget(project string) {

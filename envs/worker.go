@@ -9,7 +9,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/hopyard/hopyard/envs/build"
+	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/plugins/queue"
+	"github.com/hopyard/hopyard/workloads"
 )
 
 // jobBuild is the kind of job that works on the builds of one environment, in their order, until none is left to be built. It is in
@@ -210,6 +212,10 @@ func (s *Service) recoverOnce(ctx context.Context) error {
 	if err := s.cfg.Workloads.Recovered(ctx); err != nil {
 		return err
 	}
+	before, err := s.cfg.Workloads.List(ctx, "") // first: what is launched from now on belongs to a build that is stored
+	if err != nil {
+		return err
+	}
 	environments, err := all[envRecord](ctx, s.cfg.Storage, envKeys)
 	if err != nil {
 		return err
@@ -236,7 +242,7 @@ func (s *Service) recoverOnce(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.stopOrphans(ctx, wanted); err != nil {
+	if err := s.stopOrphans(ctx, before, wanted); err != nil {
 		return err
 	}
 	swept, err := s.cfg.Store.Sweep(ctx)
@@ -247,16 +253,13 @@ func (s *Service) recoverOnce(ctx context.Context) error {
 }
 
 // stopOrphans ends builders that no build waits for: their gateway was killed while it canceled them.
-func (s *Service) stopOrphans(ctx context.Context, wanted map[string]bool) error {
-	running, err := s.cfg.Workloads.List(ctx, "")
-	if err != nil {
-		return err
-	}
+func (s *Service) stopOrphans(ctx context.Context, running []workloads.Info, wanted map[string]bool) error {
 	for _, w := range running {
 		if w.Kind != build.Kind || wanted[w.ID] || isArchiver(w.ID) {
 			continue
 		}
-		if err := s.stopWorkload(ctx, w.ID); err != nil {
+		err := s.cfg.Workloads.Stop(ctx, w.Project, w.ID, "")
+		if err != nil && !problem.Is(err, problem.NotFound) {
 			return err
 		}
 	}
