@@ -52,7 +52,7 @@ func envCommand() *cobra.Command {
 		cli.listCommand(), cli.showCommand(), cli.createCommand(), cli.deleteCommand(),
 		cli.solveCommand(), cli.buildCommand(), cli.cancelCommand(), cli.logCommand(), cli.packagesCommand(),
 		cli.activateCommand(), cli.rollbackCommand(), cli.historyCommand(),
-		cli.exportCommand(), cli.gcCommand(), cli.runCommand(),
+		cli.exportCommand(), cli.gcCommand(), cli.runCommand(), cli.bundleCommand(),
 	)
 	return cmd
 }
