@@ -72,13 +72,18 @@ func (c *compiler) work(ctx context.Context, modules []*module) error {
 		if strings.Contains(words, "OSError") {
 			return driver.Failf(driver.ToolFailed, "compiled modules cannot be written: %s", words)
 		}
-		if crashes == maxCrashes {
+		if crashes == maxCrashes || n == 0 && !c.runs(ctx) {
 			return driver.Failf(driver.SmokeFailed, "the environment's Python does not run (%v): %s", err, words)
 		}
 		modules = modules[n+1:]
 		c.done.Add(1)
 	}
 	return nil
+}
+
+// runs says whether the interpreter runs at all.
+func (c *compiler) runs(ctx context.Context) bool {
+	return c.b.run(c.b.command(ctx, c.python, "-I", "-S", "-B", "-c", "pass")) == nil
 }
 
 // run compiles until the process ends and says how many it has got done.

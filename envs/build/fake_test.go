@@ -110,3 +110,16 @@ func files(texts map[string]string) func(context.Context, driver.Place, driver.S
 		return nil
 	}
 }
+
+// executable makes files of an installation executable.
+func executable(install func(context.Context, driver.Place, driver.Sink) error, names ...string) func(context.Context, driver.Place, driver.Sink) error {
+	return func(ctx context.Context, at driver.Place, tell driver.Sink) error {
+		err := install(ctx, at, tell)
+		for _, n := range names {
+			if err == nil {
+				err = os.Chmod(filepath.Join(at.Prefix, n), 0o755)
+			}
+		}
+		return err
+	}
+}

@@ -96,7 +96,7 @@ func (b *builder) commit(found *tree, vars map[string]string) error {
 	return b.store.Commit(&store.Manifest{
 		ID: b.id, Lock: b.lock.ID(), Kind: b.lock.Kind, Options: b.order.Options,
 		Prefix: b.prefix(), Bin: filepath.Join(b.prefix(), "bin"),
-		Python: interpreter(b.prefix()), PythonVersion: pythonVersion(b.lock),
+		Python: interpreter(b.prefix()), PythonVersion: pythonVersion(b.prefix(), b.lock),
 		Variables: vars, Kernelspecs: kernelspecs(b.prefix()), Packages: Inventory(b.lock, b.order.Requested),
 		Link: b.linkMode(found), Files: len(found.files), Bytes: found.bytes, OwnBytes: found.own,
 		Tool: b.order.Tools.Version, Finished: time.Now().UTC(),

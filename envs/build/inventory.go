@@ -93,14 +93,27 @@ func interpreter(prefix string) string {
 	return python
 }
 
-// pythonVersion is the version of the interpreter that the lock has.
-func pythonVersion(l *lock.Lock) string {
+// pythonVersion is the version of the interpreter: what the lock has, but for an interpreter of the host, which may have been renewed
+// since.
+func pythonVersion(prefix string, l *lock.Lock) string {
 	if l.Base != nil {
-		return l.Base.Version
+		return cmp.Or(venvVersion(prefix), l.Base.Version)
 	}
 	for _, p := range l.Packages {
 		if p.Name == "python" {
 			return p.Version
+		}
+	}
+	return ""
+}
+
+// venvVersion is what a virtual environment says that it was made on (PEP 405).
+func venvVersion(prefix string) string {
+	text, _ := os.ReadFile(filepath.Join(prefix, "pyvenv.cfg"))
+	for line := range strings.Lines(string(text)) {
+		key, value, _ := strings.Cut(line, "=")
+		if key = strings.TrimSpace(key); key == "version_info" || key == "version" {
+			return strings.TrimSpace(value)
 		}
 	}
 	return ""

@@ -103,9 +103,7 @@ func newLayer(b *builder) (*layer, error) {
 	}
 	l.dir = filepath.Join(b.store.Compiled(b.order.Options.Domain), l.tag)
 	for _, p := range b.lock.Packages {
-		if hasModules(p) {
-			l.artifacts = append(l.artifacts, artifact{name: p.Name, sha256: p.SHA256, meta: cacheName(p) + ".json"})
-		}
+		l.artifacts = append(l.artifacts, artifact{name: p.Name, sha256: p.SHA256, meta: cacheName(p) + ".json"})
 	}
 	for i := range b.lock.Wheels {
 		w := &b.lock.Wheels[i]
@@ -118,9 +116,6 @@ func newLayer(b *builder) (*layer, error) {
 }
 
 func (l *layer) close() { l.staging.end() }
-
-// hasModules says whether a package may hold Python sources for this environment's interpreter.
-func hasModules(p lock.Package) bool { return p.Noarch != "generic" }
 
 // pythonTag is what the interpreter puts into the names of compiled modules.
 func pythonTag(l *lock.Lock) string {
