@@ -11,6 +11,17 @@ describe("touchedBy", () => {
     expect(touchedBy({ kind, project: "demo" })).toEqual(paths);
   });
 
+  it("names an environment and all below it, or all of them", () => {
+    const below = (id?: string) => touchedBy({ kind: "environments", project: "demo", ...(id && { id }) }).filter((path) => path.startsWith("/projects/demo/environments"));
+    expect(below("python")).toEqual([
+      "/projects/demo/environments",
+      "/projects/demo/environments-usage",
+      "/projects/demo/environments/python",
+      "/projects/demo/environments/python/",
+    ]);
+    expect(below()).toEqual(["/projects/demo/environments", "/projects/demo/environments-usage", "/projects/demo/environments/"]);
+  });
+
   it("leaves a change that it does not know alone", () => {
     expect(touchedBy({ kind: "novelty" as "users", project: "demo" })).toEqual([]);
   });

@@ -1,6 +1,8 @@
+import { useEffect } from "react";
 import type { Build, Phase } from "../../api/environments";
 import type { StreamState } from "../../api/events";
 import { Elapsed } from "../../parts/Elapsed";
+import { announce } from "../../parts/notices";
 import { StateWord } from "../../parts/StateLabel";
 import { buildWords, hasEnded, phases } from "../../text/environment";
 import { binarySize } from "../../text/size";
@@ -18,6 +20,10 @@ export function BuildProgress({ build, progress, stream }: Props) {
   const ended = hasEnded(build.state);
   const words = buildWords(build);
   const now = progress.steps.find((s) => s.state === "now");
+  const phase = now?.phase;
+  useEffect(() => {
+    if (phase) announce(doing(phase));
+  }, [phase]);
   const percent = Math.round(100 * share(progress));
   return (
     <section className="build" aria-label="Progress">

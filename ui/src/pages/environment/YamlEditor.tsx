@@ -64,6 +64,7 @@ export function YamlEditor({ label, value, readOnly = false, wrong, onChange, on
           <textarea
             ref={area}
             aria-label={label}
+            aria-description="Tab indents. To leave the field with Tab, press Escape before."
             aria-invalid={wrong ? true : undefined}
             value={value}
             readOnly={readOnly}
