@@ -133,10 +133,10 @@ func (t target) interpreter(python, abi string, anywhere bool) (int, bool) {
 
 // pure is the place of py311, py3, py310, py39 … in pip's list.
 func (t target) pure(minor, from int) (int, bool) {
-	switch {
-	case minor == t.minor:
+	switch minor {
+	case t.minor:
 		return from, true
-	case minor == anyMinor:
+	case anyMinor:
 		return from + 1, true
 	}
 	return from + 2 + t.minor - minor, minor >= 0 && minor < t.minor

@@ -51,7 +51,7 @@ func (c clause) holds(version string) bool {
 	case "==":
 		return order == 0 || c.prefix && within
 	case "!=":
-		return order != 0 && !(c.prefix && within)
+		return order != 0 && (!c.prefix || !within)
 	case ">=":
 		return order >= 0
 	case "<=":
@@ -148,7 +148,7 @@ func newClause(op, version string, star bool) clause {
 var otherNames = map[string]string{
 	"matplotlib-base": "matplotlib", "pytorch": "torch", "pytorch-cpu": "torch", "pytables": "tables", "py-opencv": "opencv-python-headless",
 	"opencv": "opencv-python-headless", "python-graphviz": "graphviz", "psycopg2": "psycopg2-binary", "msgpack-python": "msgpack",
-	"python-duckdb": "duckdb", "ruamel-yaml": "ruamel.yaml", "dask-core": "dask", "seaborn-base": "seaborn", "py-xgboost": "xgboost",
+	"python-duckdb": "duckdb", "dask-core": "dask", "seaborn-base": "seaborn", "py-xgboost": "xgboost",
 	"xgboost-cpu": "xgboost", "tensorflow-base": "tensorflow", "python-kaleido": "kaleido",
 }
 
@@ -215,7 +215,7 @@ func place(s *spec.Spec, f *driver.Failure) {
 			name = other
 		}
 		if name == normalize(f.Package) {
-			at(r, f)
+			f.Line, f.Column = r.Line, r.Col
 			return
 		}
 	}
