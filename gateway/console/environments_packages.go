@@ -141,11 +141,11 @@ func (a *API) showEnvironmentPolicy(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	p.Rules.PrivateChannels = ownChannels(p.Rules.PrivateChannels, c.Param("project")) // before they are put into words
 	words := p.Rules.Describe()
 	if words == nil {
 		words = []string{}
 	}
-	p.Rules.PrivateChannels = ownChannels(p.Rules.PrivateChannels, c.Param("project"))
 	return answer(c, struct {
 		envs.PolicyView
 		Words []string `json:"words"`
