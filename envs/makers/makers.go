@@ -7,6 +7,7 @@
 package makers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,10 +29,12 @@ import (
 
 // Config is what Makers work with.
 type Config struct {
-	// Dir is where the tool environment, caches of metadata and the starter are kept. Absolute.
-	Dir   string
-	Store *store.Store
-	Rules policy.Rules // of the site
+	// Dir is where caches of metadata and the starter are kept. Absolute.
+	Dir string
+	// ToolsDir is where the tool environment is; below Dir by default.
+	ToolsDir string
+	Store    *store.Store
+	Rules    policy.Rules // of the site
 	// Kind forces how new environments are made; empty lets what answers decide.
 	Kind lock.Kind
 	// Starter is the environment.yml of projects' first environments; nil means the one that comes with Hopyard.
@@ -67,6 +70,7 @@ var _ envs.Drivers = (*Makers)(nil)
 
 // New makes Makers. Prepare gives them what they need.
 func New(c Config) *Makers {
+	c.ToolsDir = cmp.Or(c.ToolsDir, filepath.Join(c.Dir, "tools"))
 	if c.Progress == nil {
 		c.Progress = func(string) {}
 	}
@@ -114,7 +118,7 @@ func (m *Makers) equip(ctx context.Context) error {
 		return nil
 	}
 	t, err := tools.Build(ctx, tools.Config{
-		Dir: m.ToolsDir(), Python: m.cfg.Python, Offline: m.cfg.Offline,
+		Dir: m.cfg.ToolsDir, Python: m.cfg.Python, Offline: m.cfg.Offline,
 		Progress: func(line string) { m.tell("tools: %s", line) },
 	})
 	if err != nil {
@@ -145,7 +149,7 @@ func (m *Makers) make(t tools.Tools) map[lock.Kind]driver.Driver {
 }
 
 // ToolsDir is where the tool environment is.
-func (m *Makers) ToolsDir() string { return filepath.Join(m.cfg.Dir, "tools") }
+func (m *Makers) ToolsDir() string { return m.cfg.ToolsDir }
 
 func (m *Makers) cache(name string) string { return filepath.Join(m.cfg.Dir, "cache", name) }
 

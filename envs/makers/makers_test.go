@@ -1,0 +1,164 @@
+package makers_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hopyard/hopyard/envs/build"
+	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/envs/makers"
+	"github.com/hopyard/hopyard/envs/policy"
+	"github.com/hopyard/hopyard/envs/store"
+	"github.com/hopyard/hopyard/envs/tools/toolstest"
+	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/internal/testchannel"
+)
+
+// TestMain is the builder, too: `hopyard build` in small.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 6 && os.Args[1] == "build" {
+		s, err := store.Open(os.Args[3])
+		if err == nil {
+			err = build.Run(context.Background(), build.Config{Store: s, ID: os.Args[5], Log: slog.New(slog.DiscardHandler)})
+		}
+		if err != nil {
+			os.Stderr.WriteString(err.Error())
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// config has a store of its own and the channel of srv.
+func config(t *testing.T, srv *testchannel.Server, starter string) makers.Config {
+	t.Helper()
+	tools := toolstest.Tools(t)
+	s, err := store.Open(filepath.Join(t.TempDir(), "envs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return makers.Config{
+		Dir: t.TempDir(), ToolsDir: filepath.Dir(filepath.Dir(filepath.Dir(tools.Python))), Store: s,
+		Rules: policy.Rules{
+			DefaultChannels: []string{"conda-forge"}, ChannelURLs: map[string]string{"conda-forge": srv.Channel()}, Index: srv.Simple(),
+		},
+		Starter: []byte(starter), Builder: []string{os.Args[0], "build"}, BuilderEnv: os.Environ(), Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+func prepare(t *testing.T, c makers.Config) *makers.Makers {
+	t.Helper()
+	m := makers.New(c)
+	t.Cleanup(func() { _ = m.Close() })
+	if err := m.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestChannelsThatAnswerAreUsed(t *testing.T) {
+	t.Parallel()
+	srv := testchannel.Serve(t)
+	c := config(t, srv, "name: python\ndependencies:\n  - activates\n")
+	m := prepare(t, c)
+	if kind, why := m.Kind(t.Context()); kind != lock.Conda || !strings.Contains(why, "answers") {
+		t.Errorf("Kind() = %q, %q, want conda because the channel answers", kind, why)
+	}
+	starter, err := m.Starter(t.Context())
+	if err != nil || starter.Kind != lock.Conda || len(starter.Lock.Packages) != 1 || !strings.Contains(starter.Text, "activates") {
+		t.Errorf("Starter() = %+v, %v", starter, err)
+	}
+	first, ok := m.First()
+	if !ok {
+		t.Fatal("the first environment has not been built")
+	}
+	if _, err := os.Stat(filepath.Join(first.Prefix, "conda-meta", "frozen")); err != nil {
+		t.Error(err)
+	}
+
+	asked := len(srv.Requests())
+	again := prepare(t, c)
+	if n := len(srv.Requests()); n != asked {
+		t.Errorf("the second start asked the channel %d times, want none: the choice is kept", n-asked)
+	}
+	if second, ok := again.First(); !ok || second.ID != first.ID {
+		t.Error("the second start made another environment")
+	}
+}
+
+func TestWithoutChannelsThePackageIndexIsUsed(t *testing.T) {
+	t.Parallel()
+	c := config(t, testchannel.Serve(t), "name: python\ndependencies:\n  - python >=3.11\n  - idna\n")
+	c.Rules.ChannelURLs = map[string]string{"conda-forge": "http://" + nobody(t)}
+	m := prepare(t, c)
+	kind, why := m.Kind(t.Context())
+	if kind != lock.Venv || !strings.Contains(why, "package index") || !strings.Contains(why, "cannot be") {
+		t.Errorf("Kind() = %q, %q, want venv because the channel cannot be reached", kind, why)
+	}
+	first, ok := m.First()
+	if !ok || first.Kind != lock.Venv || len(first.Packages) != 1 || first.Packages[0].Name != "idna" {
+		t.Errorf("First() = %+v, %v", first, ok)
+	}
+}
+
+func TestTheConfigurationMayForceAKind(t *testing.T) {
+	t.Parallel()
+	c := config(t, testchannel.Serve(t), "name: python\ndependencies:\n  - python >=3.11\n  - idna\n")
+	c.Kind = lock.Venv
+	if kind, why := prepare(t, c).Kind(t.Context()); kind != lock.Venv || !strings.Contains(why, "configuration") {
+		t.Errorf("Kind() = %q, %q, want venv because the configuration says so", kind, why)
+	}
+	c.Kind, c.Rules.ChannelURLs = lock.Conda, map[string]string{"conda-forge": "http://" + nobody(t)}
+	m := makers.New(c)
+	defer m.Close()
+	if err := m.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be") {
+		t.Errorf("Prepare() with conda forced and no channel = %v, want to be told", err)
+	}
+}
+
+func TestWithoutToolsEverybodyIsToldWhy(t *testing.T) {
+	t.Parallel()
+	s, err := store.Open(filepath.Join(t.TempDir(), "envs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := makers.New(makers.Config{Dir: t.TempDir(), Store: s, Python: "/no/such/python", Log: slog.New(slog.DiscardHandler)})
+	defer m.Close()
+	if _, err := m.Driver(lock.Conda); !problem.Is(err, problem.Unavailable) {
+		t.Errorf("Driver() before Prepare = %v, want unavailable", err)
+	}
+	if err := m.Prepare(t.Context()); err == nil {
+		t.Fatal("Prepare() without Python succeeds")
+	}
+	for what, err := range map[string]error{
+		"Driver()":  second(m.Driver(lock.Conda)),
+		"Starter()": second(m.Starter(t.Context())),
+		"Order()":   second(m.Order(lock.Conda)),
+	} {
+		if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "/no/such/python") {
+			t.Errorf("%s = %v, want unavailable with the reason", what, err)
+		}
+	}
+	if kind, _ := m.Kind(t.Context()); kind != "" {
+		t.Errorf("Kind() = %q, want nothing", kind)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// nobody is an address where nobody listens.
+func nobody(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
