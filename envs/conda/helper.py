@@ -40,6 +40,7 @@ from rattler.networking.client import Client  # noqa: E402
 
 PLATFORMS = ["linux-64", "noarch"]
 EVENT_PAUSE = 0.05  # seconds between two events of a phase
+ANSWERS = 64  # solutions that are remembered
 REFRESH = 300  # seconds until a channel is asked again whether it has changed
 
 
@@ -92,10 +93,12 @@ class Records:
         self.generation += 1
         self.numbers = {}  # (address, hash) -> number
         self.records = {}  # number -> record
+        self.answers = {}  # request -> its answer, whose records are all known
 
     def number(self, record, new):
         """The record's number; a record without one gets one, and its text goes into new."""
-        key = (record.url, record.sha256)
+        raw = record._record  # the wrapper's properties cost as much as all the rest
+        key = (raw.url, raw.sha256)
         number = self.numbers.get(key)
         if number is None:
             number = self.numbers[key] = len(self.numbers) + 1
@@ -254,9 +257,13 @@ class Solver:
     async def solve(self, request, _tell):
         channels = self.channels(request["channels"])
         specs = [spec(index, text) for index, text in enumerate(request["specs"])]
+        # A dry run is followed by a build that asks the same. Ages are left out, because they change with the time.
+        key = None if request.get("minimum_age") else json.dumps({**request, "id": 0})
+        if key in self.records.answers:
+            return self.records.answers[key]
         locked = self.records.known(request.get("generation"), request.get("locked") or (), request.get("locked_new") or ())
         age = request.get("minimum_age")
-        began = time.perf_counter()
+        generation, began = self.records.generation, time.perf_counter()
         try:
             records = await again(
                 rattler.solve,
@@ -276,16 +283,18 @@ class Solver:
         took = time.perf_counter() - began
         new = []
         numbers = [self.records.number(record, new) for record in records]
-        return Answer(
-            {
-                "generation": self.records.generation,
-                "records": numbers,
-                "channels": [bare(channel.base_url) for channel in channels],
-                "virtual": self.virtual_text,
-                "seconds": took,
-            },
-            new,
-        )
+        fields = {
+            "generation": self.records.generation,
+            "records": numbers,
+            "channels": [bare(channel.base_url) for channel in channels],
+            "virtual": self.virtual_text,
+            "seconds": took,
+        }
+        if key and not request.get("locked_new") and generation == self.records.generation:
+            if len(self.records.answers) >= ANSWERS:
+                self.records.answers.clear()
+            self.records.answers[key] = {**fields, "seconds": 0}
+        return Answer(fields, new)
 
     async def conflict(self, text, channels, specs):
         """Why there is no solution: a name that is in no channel, or packages that do not go together."""
