@@ -74,6 +74,11 @@ export function failureWords({ message, package: about }: Pick<Failure, "message
   return isName ? message.charAt(0) + said.slice(1) : said;
 }
 
+/** Who did something: nobody's name means that Hopyard did it by itself. */
+export function byWords(user: string): string {
+  return user || "Hopyard";
+}
+
 /** What an activation did. */
 export function activationDeed({ build, from = 0 }: Pick<Activation, "build" | "from">): string {
   if (from === 0) return `Build ${build}, the first`;

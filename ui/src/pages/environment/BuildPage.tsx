@@ -9,7 +9,7 @@ import { BackIcon } from "../../parts/icons";
 import { announce } from "../../parts/notices";
 import { Time } from "../../parts/Time";
 import { Link, to } from "../../router";
-import { buildWords, durationWords, hasEnded } from "../../text/environment";
+import { buildWords, byWords, durationWords, hasEnded } from "../../text/environment";
 import { binarySize } from "../../text/size";
 import { counted } from "../../text/time";
 import { Activate } from "./Activate";
@@ -74,7 +74,7 @@ function Head({ build }: { build: Build }) {
     <span className="facts">
       <span>
         {build.reason ? `${build.reason} · ` : ""}
-        {build.by}, <Time at={build.created} />
+        {byWords(build.by)}, <Time at={build.created} />
       </span>
       <span className="facts-line small number">
         {facts.filter(Boolean).map((fact) => (

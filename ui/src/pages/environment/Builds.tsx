@@ -10,7 +10,7 @@ import { SkeletonRows } from "../../parts/Skeleton";
 import { StateWord } from "../../parts/StateLabel";
 import { Time } from "../../parts/Time";
 import { Link, to } from "../../router";
-import { buildWords } from "../../text/environment";
+import { buildWords, byWords } from "../../text/environment";
 import { binarySize } from "../../text/size";
 import { Activate } from "./Activate";
 import { BuildAgain } from "./BuildAgain";
@@ -95,7 +95,7 @@ function Row({ build, rights, active, onActivate }: RowProps) {
       <td className="cell-why">
         <div>{build.reason || `revision ${build.revision}`}</div>
         <div className="small soft">
-          {build.by}, <Time at={build.created} />
+          {byWords(build.by)}, <Time at={build.created} />
         </div>
       </td>
       <td className="cell-packages right number">{build.packages || "–"}</td>

@@ -6,7 +6,7 @@ import { Button } from "../../parts/Button";
 import { ErrorNote } from "../../parts/ErrorNote";
 import { SkeletonRows } from "../../parts/Skeleton";
 import { Time } from "../../parts/Time";
-import { activationDeed } from "../../text/environment";
+import { activationDeed, byWords } from "../../text/environment";
 
 const most = 10;
 
@@ -27,7 +27,7 @@ export function History({ environment: { project, name } }: { environment: Envir
               {activationDeed(activation)} {activation.reason && activation.reason !== "rolled back" && <span className="small soft">{activation.reason}</span>}
             </div>
             <span className="small soft">
-              {activation.by}, <Time at={activation.created} />
+              {byWords(activation.by)}, <Time at={activation.created} />
             </span>
           </div>
         ))}

@@ -5,6 +5,7 @@ import { useList } from "../../api/store";
 import { Button } from "../../parts/Button";
 import { Dialog, DialogFoot } from "../../parts/Dialog";
 import { Time } from "../../parts/Time";
+import { byWords } from "../../text/environment";
 import { LineDiff } from "./LineDiff";
 
 interface Props {
@@ -32,7 +33,7 @@ export function Revisions({ environment, newest, onLoad }: Props) {
             <div className="list-main">
               {revision.message || "No message"}{" "}
               <span className="small soft">
-                {revision.author}, <Time at={revision.created} />
+                {byWords(revision.author)}, <Time at={revision.created} />
               </span>
             </div>
             {revision.revision === newest?.revision ? (

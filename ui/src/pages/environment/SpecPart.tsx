@@ -8,6 +8,7 @@ import { FilePick } from "../../parts/FileDrop";
 import { notify } from "../../parts/notices";
 import { Time } from "../../parts/Time";
 import { navigate, to } from "../../router";
+import { byWords } from "../../text/environment";
 import { kindOfFile } from "./editing";
 import { ProblemNote } from "./FailureNote";
 import { Review } from "./Review";
@@ -123,7 +124,7 @@ function Author({ revision, since }: { revision: Revision; since: number | undef
   if (since !== undefined) return <>Changed here since revision {since}; not saved yet.</>;
   return (
     <>
-      Revision {revision.revision}, {revision.author} <Time at={revision.created} />
+      Revision {revision.revision}, {byWords(revision.author)} <Time at={revision.created} />
       {revision.message && <>: {revision.message}</>}
     </>
   );

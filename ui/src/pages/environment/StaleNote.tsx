@@ -3,6 +3,7 @@ import type { Revision } from "../../api/environments";
 import { Button } from "../../parts/Button";
 import { Note } from "../../parts/Note";
 import { Time } from "../../parts/Time";
+import { byWords } from "../../text/environment";
 import { LineDiff } from "./LineDiff";
 
 interface Props {
@@ -29,7 +30,7 @@ export function StaleNote({ theirs, mine, onKeep, onTake }: Props) {
           </>
         }
       >
-        {theirs.author} saved revision {theirs.revision} <Time at={theirs.created} />
+        {byWords(theirs.author)} saved revision {theirs.revision} <Time at={theirs.created} />
         {theirs.message && <>: {theirs.message}</>}. <span className="soft">Yours began from an older one.</span>
       </Note>
       {comparing && <LineDiff old={theirs.text} now={mine} label="Theirs, and what yours would change in it" />}
