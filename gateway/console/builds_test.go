@@ -68,8 +68,10 @@ func TestListsOfBuildsAndActivationsArePages(t *testing.T) {
 
 // past is what a build that has ended did.
 var past = []driver.Event{
-	{Seq: 1, Type: driver.TypeState, State: "solving"}, {Seq: 2, Type: driver.TypeProgress, Phase: driver.Link, Done: 3, Total: 33},
-	{Seq: 3, Type: driver.TypeLog, Text: "two\nlines"}, {Seq: 4, Type: driver.TypeResult, State: "ready"},
+	{Seq: 1, Type: driver.TypeState, State: "solving"},
+	{Seq: 2, Type: driver.TypeProgress, Phase: driver.Link, Done: 3, Total: 33},
+	{Seq: 3, Type: driver.TypeLog, Text: "two\nlines"},
+	{Seq: 4, Type: driver.TypeResult, State: "ready"},
 }
 
 func TestBuildEventsEndAfterTheResult(t *testing.T) {
