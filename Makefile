@@ -71,7 +71,8 @@ prepared: bin/hopyard
 
 .PHONY: unit
 unit: prepared ## Unit, conformance and race tests, and the fuzz seeds
-	@export HOPYARD_TEST_PYTHON=$$(bin/hopyard prepare --data $(HOPYARD_TEST_PREPARED) | sed -n 's/^python //p'); \
+	@made=$$(bin/hopyard prepare --data $(HOPYARD_TEST_PREPARED)); \
+	export HOPYARD_TEST_PYTHON=$$(sed -n 's/^python //p' <<<"$$made") HOPYARD_TEST_TOOLS=$$(sed -n 's/^tools //p' <<<"$$made"); \
 	echo go test -race -timeout 20m ./...; go test -race -timeout 20m ./...
 
 .PHONY: ui-test
@@ -100,8 +101,8 @@ fmt: $(LINT) ## Format the Go code
 	$(LINT) fmt
 
 .PHONY: lock
-lock: ## Pin the newest wheels of the kernel environment and of the tools
-	python3 scripts/lock_venv.py
+lock: ## Pin the newest wheels of our tools and of the first environment and of the tools
+	python3 scripts/lock_wheels.py
 
 .PHONY: verify
 verify: $(LINT) ## Prove that formatting, module files and downloads are as committed

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/hopyard/hopyard/internal/wheels"
@@ -15,23 +14,20 @@ import (
 //go:embed lock/*.txt
 var lockFiles embed.FS
 
-// lock is the exact content of an environment.
+// lock is an exact list of wheels.
 type lock struct {
-	name    string // of its file: "py311"
-	version string // "3.11"; empty where it is good for several
-	text    []byte // a requirements file with hashes
-	pins    []wheels.Wheel
+	text []byte // a requirements file with hashes
+	pins []wheels.Wheel
 }
 
-func kernelLock(locks fs.FS, version string) (lock, error) {
-	return readLock(locks, "py"+strings.ReplaceAll(version, ".", ""), version)
-}
+// toolLock is what the tool environment holds.
+func toolLock() (lock, error) { return readLock("tools") }
 
 // installer is pip itself, so that neither the host's pip nor ensurepip, which Debian packs apart, decides what comes out.
-func installer() (lock, error) { return readLock(lockFiles, "installer", "") }
+func installer() (lock, error) { return readLock("installer") }
 
-func readLock(locks fs.FS, name, version string) (lock, error) {
-	text, err := fs.ReadFile(locks, "lock/"+name+".txt")
+func readLock(name string) (lock, error) {
+	text, err := lockFiles.ReadFile("lock/" + name + ".txt")
 	if err != nil {
 		return lock{}, fmt.Errorf("lock %s: %w", name, err)
 	}
@@ -39,7 +35,20 @@ func readLock(locks fs.FS, name, version string) (lock, error) {
 	if err != nil {
 		return lock{}, fmt.Errorf("lock %s: %w", name, err)
 	}
-	return lock{name: name, version: version, text: text, pins: pins}, nil
+	return lock{text: text, pins: pins}, nil
+}
+
+// Pins are all wheels that Build needs: those of the tools and of what installs them. A host whose cache has them builds offline.
+func Pins() ([]wheels.Wheel, error) {
+	l, err := toolLock()
+	if err != nil {
+		return nil, err
+	}
+	pip, err := installer()
+	if err != nil {
+		return nil, err
+	}
+	return append(append([]wheels.Wheel{}, l.pins...), pip.pins...), nil
 }
 
 // versionOf gives the version of a package of the lock, empty where it has none of that name.
@@ -52,23 +61,8 @@ func (l lock) versionOf(name string) string {
 	return ""
 }
 
-func (l lock) title() string {
-	if l.version == "" {
-		return l.name
-	}
-	return "Python " + l.version
-}
-
-// build names the environment that comes of this lock and of the Python that was asked for.
-func (l lock) build(asked string) string {
-	sum := sha256.Sum256([]byte(string(l.text) + "\x00" + asked))
-	return hex.EncodeToString(sum[:6]) + "-" + l.name
-}
-
-func (l lock) bytes() int64 {
-	var n int64
-	for _, pin := range l.pins {
-		n += pin.Size
-	}
-	return n
+// id names the environment that comes of this lock.
+func (l lock) id() string {
+	sum := sha256.Sum256(l.text)
+	return hex.EncodeToString(sum[:6])
 }

@@ -35,6 +35,9 @@ print(json.dumps({
     "pip": importlib.util.find_spec("pip") is not None,
 }))`
 
+// Versions are the Python versions that environments of wheels stand on, the one to prefer first.
+var Versions = []string{"3.13", "3.12", "3.11"}
+
 // Probe asks the interpreter, a path or a name on PATH, what it is.
 func Probe(ctx context.Context, python string) (Python, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)

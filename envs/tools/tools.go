@@ -42,45 +42,41 @@ const toolCheck = "import os, rattler, conda_pack; os._exit(0)"
 
 // Find returns the tool environment below dir if it is there, whole. It costs a few file look-ups and starts nothing.
 func Find(dir string) (Tools, bool) {
-	l, err := readLock(lockFiles, "tools", "")
-	if err != nil {
+	b, err := newBuilder(Config{Dir: dir})
+	if err != nil || !b.whole() {
 		return Tools{}, false
 	}
-	env, ok := toolset(Config{Dir: dir}).find(l)
-	return toolsOf(env, l), ok
+	return b.tools(), true
 }
 
 // Build makes the tool environment unless it is there. One process builds, others wait for it. Errors that a person can mend
 // are problems; offline, they name the wheels that are missing.
 func Build(ctx context.Context, c Config) (Tools, error) {
-	l, err := readLock(lockFiles, "tools", "")
+	b, err := newBuilder(c)
 	if err != nil {
 		return Tools{}, err
 	}
-	tell := c.Progress
-	if tell == nil {
-		tell = func(string) {}
+	if err := b.build(ctx); err != nil {
+		return Tools{}, err
 	}
-	env, err := toolset(c).build(ctx, tell, func(string) (lock, error) { return l, nil }, l)
-	return toolsOf(env, l), err
+	return b.tools(), nil
 }
 
-// toolset is the tool environment as one of pinned wheels. Its name does not depend on the interpreter that was asked for, so
-// that Find needs no more than the folder.
-func toolset(c Config) *pinned {
-	return &pinned{dir: c.Dir, python: c.Python, offline: c.Offline, cache: c.Cache, versions: toolVersions, check: toolCheck}
+func newBuilder(c Config) (*builder, error) {
+	if c.Progress == nil {
+		c.Progress = func(string) {}
+	}
+	l, err := toolLock()
+	return &builder{Config: c, lock: l}, err
 }
 
-func toolsOf(env Prepared, l lock) Tools {
-	if env.Bin == "" {
-		return Tools{}
-	}
+func (b *builder) tools() Tools {
 	var versions []string
 	for _, name := range []string{"py-rattler", "uv", "conda-pack"} {
-		versions = append(versions, name+" "+l.versionOf(name))
+		versions = append(versions, name+" "+b.lock.versionOf(name))
 	}
 	return Tools{
-		Python: env.Python, UV: filepath.Join(env.Bin, "uv"), CondaPack: filepath.Join(env.Bin, "conda-pack"),
+		Python: b.python(), UV: filepath.Join(b.bin(), "uv"), CondaPack: filepath.Join(b.bin(), "conda-pack"),
 		Version: strings.Join(versions, ", "),
 	}
 }

@@ -1,5 +1,5 @@
-"""Writes envs/tools/lock: the exact wheels of the kernel environment, one list per Python version, and of the tools that environments
-are made with, one list for all versions.
+"""Writes exact lists of wheels: envs/venv/starter, the first environment of projects where no conda channel answers, one list per
+Python version; and envs/tools/lock, what environments are made with, one list for all versions.
 
 uv resolves, because it evaluates environment markers for the Python that is asked for and not for the one that runs; pip then
 picks the one wheel that it would install. Each line is a pip requirement, so that `pip install --require-hashes -r` takes the
@@ -16,7 +16,9 @@ import venv
 PYTHONS = ["3.11", "3.12", "3.13"]
 OLDEST = "3.10"  # that the tools run on
 GLIBC = [28, 27, 26, 24, 17, 12, 5]  # manylinux_2_N, newest first: every Linux since 2018 has 2.28
-LOCK = pathlib.Path(__file__).resolve().parent.parent / "envs" / "tools" / "lock"
+ENVS = pathlib.Path(__file__).resolve().parent.parent / "envs"
+LOCK = ENVS / "tools" / "lock"
+STARTER = ENVS / "venv" / "starter"
 TOOLS = ["pip==26.3", "uv==0.13.9"]
 
 
@@ -75,7 +77,7 @@ def main():
         lock(bin_dir, OLDEST, installer, LOCK / "installer.txt", work, every=True)
         lock(bin_dir, OLDEST, LOCK / "tools.in", LOCK / "tools.txt", work, every=True)
         for version in PYTHONS:
-            lock(bin_dir, version, LOCK / "requirements.in", LOCK / f"py{version.replace('.', '')}.txt", work)
+            lock(bin_dir, version, STARTER / "requirements.in", STARTER / f"py{version.replace('.', '')}.txt", work)
 
 
 if __name__ == "__main__":
