@@ -101,7 +101,7 @@ fmt: $(LINT) ## Format the Go code
 	$(LINT) fmt
 
 .PHONY: lock
-lock: ## Pin the newest wheels of our tools and of the first environment and of the tools
+lock: ## Pin the newest wheels of our tools and of the first environment
 	python3 scripts/lock_wheels.py
 
 .PHONY: verify
