@@ -17,7 +17,7 @@ import (
 // sink hears the activity of a program.
 type sink chan string
 
-func (sink) Emit(...journal.Record)           {}
+func (sink) Emit(...journal.Record)          {}
 func (s sink) Activity(state string, _ bool) { s <- state }
 
 func TestBridgeTellsThePhase(t *testing.T) {

@@ -324,6 +324,7 @@ func (l *layer) prepare(f *fresh) (err error) {
 		switch s.fate {
 		case private:
 			l.local = append(l.local, s.path)
+		case hopeless:
 		case compiled:
 			f.modules = append(f.modules, &module{
 				source: filepath.Join(l.b.prefix(), s.path), target: filepath.Join(f.dir, strconv.Itoa(n)), name: s.path,

@@ -59,7 +59,9 @@ func FuzzWheelRecord(f *testing.F) {
 func TestSmokeKeyIsOfWhatAKernelNeedsAlone(t *testing.T) {
 	t.Parallel()
 	l := &lock.Lock{Packages: []lock.Package{
-		{Name: "ipykernel", SHA256: "1", Depends: []string{"traitlets >=5", "python"}}, {Name: "traitlets", SHA256: "2"}, {Name: "python", SHA256: "3"},
+		{Name: "ipykernel", SHA256: "1", Depends: []string{"traitlets >=5", "python"}},
+		{Name: "traitlets", SHA256: "2"},
+		{Name: "python", SHA256: "3"},
 		{Name: "numpy", SHA256: "4"},
 	}}
 	key := smokeKey(l)

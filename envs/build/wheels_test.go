@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hopyard/hopyard/envs/build"
 	"github.com/hopyard/hopyard/envs/driver"
@@ -55,6 +56,32 @@ func TestEnvironmentOfWheelsIsBuilt(t *testing.T) {
 	if f := driver.FailureOf(err); err == nil || !strings.Contains(f.Message, "cannot be packed") {
 		t.Errorf("archive of an environment of wheels = %v", err)
 	}
+}
+
+func TestBuildAfterTheCachesWereCollected(t *testing.T) {
+	t.Parallel()
+	r := setup(t).fresh()
+	server := testchannel.Serve(t)
+	s, err := spec.Parse([]byte(specOf("python 3.11.*") + "  - pip:\n    - tabulate\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := r.drv.Solve(t.Context(), driver.Request{Spec: s, Channels: r.chans, Index: server.Simple()}, func(driver.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := r.build(l, private(t))
+	if err := r.store.Remove(t.Context(), m.ID); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := r.store.CollectCaches(t.Context(), -time.Hour); err != nil || len(done.IDs) < 5 {
+		t.Errorf("CollectCaches = %+v, %v", done, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(r.store.Packages(""), "[^.]*")); len(left) > 0 {
+		t.Errorf("left in the cache: %v", left)
+	}
+	m = r.build(l, private(t))
+	python(t, m, "-c", "import tabulate")
 }
 
 func TestWheelsOnTopOfPackagesAreBuilt(t *testing.T) {

@@ -19,6 +19,13 @@ func TestCollectKeepsWhatAnySiteWants(t *testing.T) {
 	s := open(t)
 	for n := 1; n <= 4; n++ {
 		build(t, s, id(n), map[string]string{"lib/a": "b"})
+		err := os.WriteFile(s.ArchiveDraft(id(n)), []byte("tar"), 0o644)
+		if err == nil {
+			err = s.CommitArchive(id(n), s.ArchiveDraft(id(n)), strings.Repeat("0", 64))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	for site, keep := range map[string][]string{"/data/one": {id(1), id(2)}, "/data/two": {id(2), id(9)}} {
 		if err := s.SetRoots(t.Context(), site, keep); err != nil {
@@ -37,6 +44,9 @@ func TestCollectKeepsWhatAnySiteWants(t *testing.T) {
 	for n, want := range map[int]bool{1: true, 2: true, 3: true, 4: false} {
 		if _, ok := s.Find(id(n)); ok != want {
 			t.Errorf("prefix %d is there: %v", n, ok)
+		}
+		if _, ok := s.Archive(id(n)); n < 3 && !ok || n == 4 && ok {
+			t.Errorf("archive %d is there: %v", n, ok)
 		}
 	}
 }
@@ -76,7 +86,7 @@ func TestUsageCountsEachFileOnce(t *testing.T) {
 	}
 	size := func(path string) int64 {
 		total := int64(0)
-		for _, p := range strings.Fields(path) {
+		for p := range strings.FieldsSeq(path) {
 			info, err := os.Stat(p)
 			if err != nil {
 				t.Fatal(err)

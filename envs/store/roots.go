@@ -55,12 +55,21 @@ type Collected struct {
 	Bytes int64    // that came free
 }
 
-// Collect removes all prefixes that no site wants kept. Prefixes that are being built are left alone.
+// Collect removes all prefixes, and archives of prefixes, that no site wants kept. What is being built or packed is left alone.
 func (s *Store) Collect(ctx context.Context) (Collected, error) {
 	var done Collected
 	ids, err := s.ids()
 	if err != nil {
 		return done, err
+	}
+	archives, err := filepath.Glob(s.path("archives", "[0-9a-f]*.json"))
+	if err != nil {
+		return done, err
+	}
+	for _, path := range archives {
+		if id := strings.TrimSuffix(filepath.Base(path), ".json"); check(id) == nil && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
 	}
 	var errs []error
 	for _, id := range ids {
@@ -68,8 +77,8 @@ func (s *Store) Collect(ctx context.Context) (Collected, error) {
 		trashed, err := s.collect(ctx, id)
 		if err == nil && trashed != "" {
 			err = s.empty(ctx, trashed)
-			done.IDs = append(done.IDs, id)
 			if m != nil {
+				done.IDs = append(done.IDs, id)
 				done.Bytes += m.OwnBytes
 			}
 		}
@@ -97,6 +106,9 @@ func (s *Store) collect(ctx context.Context, id string) (trashed string, err err
 		return "", fmt.Errorf("collect %s: %w", id, err)
 	}
 	defer held.Close()
+	if err := s.RemoveArchive(id); err != nil {
+		return "", err
+	}
 	return s.discard(id)
 }
 
