@@ -43,7 +43,7 @@ func (s *Service) pack(ctx context.Context, by By, b buildRecord, m *store.Manif
 		return err
 	}
 	defer unlock()
-	w, found, err := s.workload(ctx, archiverID(b.ID))
+	w, found, err := s.workload(ctx, s.archiverID(b.ID))
 	if err != nil || found && s.atWork(w, b.ID) {
 		return err
 	}
@@ -63,7 +63,7 @@ func (s *Service) pack(ctx context.Context, by By, b buildRecord, m *store.Manif
 	if err := s.cfg.Store.Order(b.ID, o); err != nil {
 		return err
 	}
-	err = s.launch(ctx, by, b.Project, archiverID(b.ID), b.ID, "archive of "+b.Environment)
+	err = s.launch(ctx, by, b.Project, s.archiverID(b.ID), b.ID, "archive of "+b.Environment)
 	if problem.Is(err, problem.Conflict) {
 		return nil // it is being swept or was started meanwhile
 	}
@@ -85,7 +85,7 @@ func (s *Service) archive(ctx context.Context, b buildRecord) (Archive, error) {
 		a.Spark, a.Flink = settings(packed.Path, s.cfg.Store.Prefix(b.ID))
 		return a, nil
 	}
-	w, found, err := s.workload(ctx, archiverID(b.ID))
+	w, found, err := s.workload(ctx, s.archiverID(b.ID))
 	if err != nil {
 		return Archive{}, err
 	}

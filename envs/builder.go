@@ -18,10 +18,13 @@ import (
 	"github.com/hopyard/hopyard/workloads"
 )
 
-// builderID names the workload that makes a prefix. Whoever wants the same prefix finds it by that.
-func builderID(id string) string { return "build-" + id }
+// builderID names the workload that makes a prefix. Whoever wants the same prefix finds it by that; other gateways on this host
+// have names of their own, because a driver takes a workload's name for unique.
+func (s *Service) builderID(id string) string { return "build-" + id + "-" + s.siteHash() }
 
-func archiverID(id string) string { return "archive-" + id }
+func (s *Service) archiverID(id string) string { return "archive-" + id + "-" + s.siteHash() }
+
+func (s *Service) siteHash() string { return digest(s.cfg.Site)[:8] }
 
 func isArchiver(workload string) bool { return strings.HasPrefix(workload, "archive-") }
 
@@ -185,7 +188,7 @@ func (r *run) join(ctx context.Context) (project string, found bool, err error) 
 		return "", false, err
 	}
 	defer unlock()
-	w, found, err := r.s.workload(ctx, builderID(r.rec.ID))
+	w, found, err := r.s.workload(ctx, r.s.builderID(r.rec.ID))
 	return w.Project, found && r.s.atWork(w, r.rec.ID), err
 }
 
@@ -265,7 +268,7 @@ func (r *run) launch(ctx context.Context, order store.Order) (project string, er
 	}
 	defer unlock()
 	for {
-		w, found, err := r.s.workload(ctx, builderID(r.rec.ID))
+		w, found, err := r.s.workload(ctx, r.s.builderID(r.rec.ID))
 		if err != nil {
 			return "", err
 		}
@@ -285,10 +288,10 @@ func (r *run) launch(ctx context.Context, order store.Order) (project string, er
 	if err := r.beginAnew("the builder starts"); err != nil {
 		return "", err
 	}
-	if err := r.update(ctx, func(b *buildRecord) { b.Workload = builderID(b.ID) }); err != nil {
+	if err := r.update(ctx, func(b *buildRecord) { b.Workload = r.s.builderID(b.ID) }); err != nil {
 		return "", err
 	}
-	err = r.s.launch(ctx, By{User: r.rec.By}, r.ref.project, builderID(r.rec.ID), r.rec.ID, fmt.Sprintf("%s build %d", r.ref.name, r.ref.n))
+	err = r.s.launch(ctx, By{User: r.rec.By}, r.ref.project, r.s.builderID(r.rec.ID), r.rec.ID, fmt.Sprintf("%s build %d", r.ref.name, r.ref.n))
 	if err != nil {
 		return "", driver.Failf(driver.ToolFailed, "the builder cannot be started: %w", err)
 	}
@@ -332,7 +335,7 @@ func (r *run) attend(ctx context.Context, project string) (result *driver.Event,
 		err error
 	}
 	over := make(chan ended, 1)
-	workload := builderID(r.rec.ID)
+	workload := r.s.builderID(r.rec.ID)
 	go func() {
 		e, err := r.s.cfg.Workloads.Ended(ctx, project, workload)
 		if problem.Is(err, problem.NotFound) { // before we looked
@@ -429,7 +432,7 @@ func (r *run) clear(ctx context.Context) error {
 	if err != nil || shared {
 		return err
 	}
-	if err := r.s.stopWorkload(ctx, builderID(id)); err != nil {
+	if err := r.s.stopWorkload(ctx, r.s.builderID(id)); err != nil {
 		return err
 	}
 	if _, whole := r.s.cfg.Store.Manifest(id); whole {

@@ -63,6 +63,7 @@ type site struct {
 // gateway is one process of a site.
 type gateway struct {
 	*envs.Service
+	log       func(project, name string, n int) string // the path of a build's log
 	workloads *workloads.Manager
 	closed    bool
 }
@@ -116,7 +117,7 @@ func (s *site) idle() *gateway {
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	g := &gateway{workloads: workloads.New(workloads.Config{
+	g := &gateway{log: s.store.Log, workloads: workloads.New(workloads.Config{
 		Storage: s.storage, Queue: s.queue, Driver: d, Log: log, Grace: 200 * time.Millisecond,
 	})}
 	exe, err := os.Executable()
@@ -125,7 +126,7 @@ func (s *site) idle() *gateway {
 		Storage: s.storage, Queue: s.queue, Workloads: g.workloads, Store: s.store, Drivers: s.drivers, Rules: s.rules,
 		Builder: []string{exe, "builder"}, BuilderEnv: []string{"CONTROL=" + s.control, "GORACE=atexit_sleep_ms=0"},
 		Starter: func(ctx context.Context) (envs.Starter, error) { return s.starter(ctx) },
-		Audit:   s.audit, Log: log, Now: s.clock.now, Builds: 2, Site: "test",
+		Audit:   s.audit, Log: log, Now: s.clock.now, Builds: 2, Site: s.control,
 		Order: func(lock.Kind) (store.Order, error) { return store.Order{}, s.drivers.missing() },
 	}
 	if s.change != nil {
@@ -434,7 +435,8 @@ func (g *gateway) is(t testing.TB, project, name string, n int, want envs.State)
 		var err error
 		b, err = g.GetBuild(t.Context(), project, name, n)
 		if err == nil && b.State != want && b.State.Ended() {
-			t.Fatalf("build %d of %s in %s is %s (%+v), want %s", n, name, project, b.State, b.Failure, want)
+			log, _ := os.ReadFile(g.log(project, name, n))
+			t.Fatalf("build %d of %s in %s is %s (%+v), want %s; its log:\n%s", n, name, project, b.State, b.Failure, want, log)
 		}
 		return err == nil && b.State == want
 	})

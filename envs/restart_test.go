@@ -130,6 +130,7 @@ func TestBuilderThatFailsWithoutAGatewayHasFailed(t *testing.T) {
 	g := s.open()
 	begun(t, g)
 	pid := s.builderPID()
+	copied(t, g, 3)
 	id := g.is(t, "demo", "science", 1, envs.Building).ID
 	g.kill()
 	must(t, syscall.Kill(pid, syscall.SIGKILL))
@@ -262,6 +263,7 @@ func TestCancelThatDiedHalfWayLeavesNoBuilder(t *testing.T) {
 	g := s.open()
 	begun(t, g)
 	pid := s.builderPID()
+	copied(t, g, 3)
 	g.kill()
 	other := s.idle() // it writes down that the build is canceled, and can do no more
 	must(t, other.Cancel(t.Context(), ann, "demo", "science", 1))

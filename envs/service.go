@@ -49,7 +49,7 @@ type Config struct {
 	// MemoryBytes bounds a builder, where the host can; Timeout bounds how long it may take, an hour by default.
 	MemoryBytes int64
 	Timeout     time.Duration
-	// Site names this gateway among those that share the Store; "site" by default.
+	// Site names this gateway among those on this host and those that share the Store: its data directory's path. It must be unique.
 	Site string
 	// Order gives what a builder has to be told besides the content: tools, credentials file, limits. A problem.Unavailable while
 	// the tools are not there.
@@ -90,7 +90,7 @@ func New(cfg Config) *Service {
 	cfg.Builds = cmp.Or(max(cfg.Builds, 0), max(runtime.NumCPU()/2, 1))
 	cfg.Keep = cmp.Or(max(cfg.Keep, 0), 3)
 	cfg.Timeout = cmp.Or(cfg.Timeout, time.Hour)
-	cfg.Site = cmp.Or(cfg.Site, "site")
+	cfg.Site = cmp.Or(cfg.Site, cfg.Store.Dir())
 	s := &Service{
 		cfg: cfg, lane: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Builds), collect: make(chan struct{}, 1),
 		runs: map[buildRef]*run{},

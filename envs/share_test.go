@@ -35,7 +35,8 @@ func TestTwoProjectsShareOneBuilder(t *testing.T) {
 		t.Errorf("builds = %+v and %+v, want the same prefix", a, b)
 	}
 	if n := s.builders(); n != 1 {
-		t.Errorf("%d builders, want 1", n)
+		log, _ := os.ReadFile(s.store.Log("demo", "science", 1))
+		t.Errorf("%d builders, want 1; the log:\n%s", n, log)
 	}
 }
 

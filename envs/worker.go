@@ -237,7 +237,7 @@ func (s *Service) recoverOnce(ctx context.Context) error {
 		if b.value.State.Ended() {
 			continue
 		}
-		wanted[builderID(b.value.ID)] = true
+		wanted[s.builderID(b.value.ID)] = true
 		if err := s.enqueue(ctx, b.value.Project, b.value.Environment); err != nil {
 			return err
 		}
