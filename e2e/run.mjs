@@ -1,18 +1,24 @@
 // Runs all tests from outside: a real browser, real clients and bad days, against the real binary. They need Debian's chromium,
-// Python with venv, and Go. Two at a time, because most of the time they wait.
+// Python with venv, patchelf and Go. Two at a time, because most of the time they wait.
 //
 //   node run.mjs [NAME...]    NAME is one of: browser services python badday
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Channel } from './lib/channel.mjs';
+import { clear, own, seed, seeded } from './lib/own.mjs';
 
 const here = import.meta.dirname;
 const top = resolve(here, '..');
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hopyard');
 process.env.HOPYARD = resolve(process.env.HOPYARD || join(top, 'bin/hopyard'));
 process.env.HOPYARD_TEST_PREPARED ||= join(cache, 'prepared');
+process.env.HOPYARD_TEST_SEED ||= seed;
+
+const watched = ['pandas-', 'requests-', 'ipywidgets-'];
+const seedPackages = ['python=3.11', 'ipykernel', 'numpy', 'pandas', 'requests', 'ipywidgets', 'bash-kernel', 'bash-kernelspec'];
 
 const tests = folder => readdirSync(join(here, folder)).filter(f => f.endsWith('.test.mjs')).map(f => join(here, folder, f));
 // The library's managers poll on when a test is over, hence the force.
@@ -29,6 +35,8 @@ const chosen = process.argv.slice(2);
 const unknown = chosen.filter(name => !suites[name]);
 if (unknown.length) throw new Error(`no such suite: ${unknown}; there are ${Object.keys(suites)}`);
 if (!existsSync(process.env.HOPYARD)) throw new Error(`${process.env.HOPYARD} is not there; run make build`);
+
+await sow();
 
 // Two lanes of about the same length.
 const lanes = [['browser', 'badday'], ['services', 'python']].map(names => names.filter(name => !chosen.length || chosen.includes(name)));
@@ -65,6 +73,43 @@ function run(program, args, options = {}) {
   });
 }
 
+// sow makes what tests of environments begin with, once: the server of the test channel, and packages of the channel that are
+// unpacked and compiled. Those that tests watch being fetched are compiled only.
+async function sow() {
+  const bin = mkdtempSync(join(tmpdir(), 'hopyard-e2e-bin-'));
+  process.once('exit', () => rmSync(bin, { recursive: true, force: true }));
+  process.env.HOPYARD_TESTCHANNEL = join(bin, 'testchannel');
+  await must('go', ['build', '-o', process.env.HOPYARD_TESTCHANNEL, './internal/testchannel/cmd/testchannel'], { cwd: top });
+  const folders = await must(process.env.HOPYARD_TESTCHANNEL, []);
+  const made = join(seed, 'made');
+  if (existsSync(made) && readFileSync(made, 'utf8') === folders) return;
+  console.error('e2e: preparing packages');
+  rmSync(seed, { recursive: true, force: true });
+  mkdirSync(seed, { recursive: true });
+  const folder = mkdtempSync(join(seed, 'new-')); // on the same disk, for the links
+  const channel = await Channel.start();
+  const starter = join(folder, 'environment.yml');
+  const config = join(folder, 'config.yaml');
+  writeFileSync(starter, `dependencies: [${seedPackages}]\n`);
+  writeFileSync(config, JSON.stringify({ prepared: own(join(folder, 'prepared')), environments: { ...channel.environments, kind: 'conda', starter } }));
+  await must(process.env.HOPYARD, ['prepare', '--data', folder, '--config', config]);
+  await channel.close();
+  for (const part of seeded) renameSync(join(folder, 'prepared/envs', part), join(seed, part));
+  const packages = join(seed, 'pkgs/public');
+  for (const name of readdirSync(packages)) {
+    if (name === '.cache.lock' || watched.some(w => name.startsWith(w))) clear(join(packages, name));
+  }
+  clear(folder);
+  writeFileSync(made, folders);
+}
+
+// must is run for what has to succeed; it gives what was said.
+async function must(program, args, options) {
+  const { ok, output } = await run(program, args, options);
+  if (!ok) throw new Error(`${program} ${args.join(' ')}:\n${output}`);
+  return output;
+}
+
 // clients gives the Python of a virtual environment with the clients in it, which is made once.
 async function clients() {
   const requirements = join(here, 'clients/python/requirements.txt');
@@ -77,13 +122,8 @@ async function clients() {
   console.error('e2e: installing the Python clients');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(cache, 'clients'), { recursive: true });
-  for (const [program, args] of [
-    ['python3', ['-m', 'venv', folder]],
-    [python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--require-hashes', '-r', requirements]],
-  ]) {
-    const { ok, output } = await run(program, args);
-    if (!ok) throw new Error(`${program} ${args.join(' ')}:\n${output}`);
-  }
+  await must('python3', ['-m', 'venv', folder]);
+  await must(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--require-hashes', '-r', requirements]);
   writeFileSync(made, '');
   return python;
 }

@@ -61,23 +61,38 @@ type gateway struct {
 // that ends at once).
 func start(t *testing.T) *gateway {
 	t.Helper()
+	g := newGateway(t)
+	g.config(map[string]any{"prepared": os.Getenv("HOPYARD_TEST_PREPARED")})
+	g.first()
+	return g
+}
+
+// newGateway makes a data directory, which is removed with all that runs from it when the test ends.
+func newGateway(t *testing.T) *gateway {
+	t.Helper()
 	data, err := os.MkdirTemp("", "hopyard-bad-") // short: sockets are below it
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := &gateway{t: t, data: data, log: &logged{}}
-	g.configure()
 	t.Cleanup(g.cleanUp)
-	g.serve()
-	token, err := os.ReadFile(filepath.Join(data, "bootstrap", "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.token = strings.TrimSpace(string(token))
 	return g
 }
 
-func (g *gateway) configure() {
+// first serves for the first time.
+func (g *gateway) first() {
+	g.t.Helper()
+	g.serve()
+	token, err := os.ReadFile(filepath.Join(g.data, "bootstrap", "admin.token"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.token = strings.TrimSpace(string(token))
+}
+
+// config writes the configuration, with our kernelspecs.
+func (g *gateway) config(settings map[string]any) {
+	g.t.Helper()
 	for name, argv := range map[string][]string{
 		"test": {kernelProgram, "-f", "{connection_file}"},
 		"dead": {kernelProgram, "-die", "libsomething.so: cannot open shared object file", "-f", "{connection_file}"},
@@ -85,9 +100,8 @@ func (g *gateway) configure() {
 		spec, _ := json.Marshal(map[string]any{"argv": argv, "display_name": name, "language": "test"})
 		g.write(filepath.Join("specs", name, "kernel.json"), spec)
 	}
-	config, _ := json.Marshal(map[string]any{ // JSON is YAML
-		"prepared": os.Getenv("HOPYARD_TEST_PREPARED"), "kernelspecs": []string{filepath.Join(g.data, "specs")},
-	})
+	settings["kernelspecs"] = []string{filepath.Join(g.data, "specs")}
+	config, _ := json.Marshal(settings) // JSON is YAML
 	g.write("config.yaml", config)
 }
 
@@ -141,6 +155,10 @@ func (g *gateway) stop() ([]byte, error) {
 }
 
 func (g *gateway) cleanUp() {
+	defer removeAll(g.data)
+	if g.cmd == nil || g.cmd.Process == nil { // it never ran
+		return
+	}
 	if out, err := g.stop(); err != nil {
 		g.t.Errorf("stop: %v: %s", err, out)
 	}
@@ -151,7 +169,17 @@ func (g *gateway) cleanUp() {
 	if g.t.Failed() {
 		g.t.Logf("the gateway said:\n%s", g.log)
 	}
-	_ = os.RemoveAll(g.data)
+}
+
+// removeAll removes a folder with sealed environments in it, whose folders nobody may change.
+func removeAll(folder string) {
+	_ = filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			err = os.Chmod(path, 0o700)
+		}
+		return err
+	})
+	_ = os.RemoveAll(folder)
 }
 
 const jupyter = "/p/demo/jupyter"

@@ -1,17 +1,14 @@
 // A gateway of its own for a test: the real binary on a free port of 127.0.0.1 and an empty data directory.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { clear, own, prepared } from './own.mjs';
 
 const top = resolve(import.meta.dirname, '../..');
 const binary = process.env.HOPYARD || join(top, 'bin/hopyard');
-
-// All tests share one kernel environment and one copy of Lab's pages; the first start makes them where they are missing.
-const prepared = process.env.HOPYARD_TEST_PREPARED ||
-  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hopyard/prepared');
 const readyWithin = 300_000;
 
 export class Gateway {
@@ -19,11 +16,14 @@ export class Gateway {
   #child;
   #log = [];
 
-  // start makes a data directory and serves it. The project "demo" is there.
-  static async start() {
+  // start makes a data directory and serves it. The project "demo" is there. All gateways share an environment, its tools and Lab's
+  // pages, which the first start makes where they are missing; one that is told of environments (the part of the configuration) has
+  // environments of its own.
+  static async start({ environments } = {}) {
     const gateway = new Gateway();
     gateway.#data = await mkdtemp(join(tmpdir(), 'hopyard-e2e-'));
-    await writeFile(join(gateway.#data, 'config.yaml'), `prepared: ${JSON.stringify(prepared)}\n`);
+    const config = environments ? { prepared: own(join(gateway.#data, 'prepared')), environments } : { prepared };
+    await writeFile(join(gateway.#data, 'config.yaml'), JSON.stringify(config)); // JSON is YAML
     await gateway.serve();
     gateway.token = (await readFile(join(gateway.#data, 'bootstrap/admin.token'), 'utf8')).trim();
     return gateway;
@@ -82,6 +82,6 @@ export class Gateway {
       this.#child.kill('SIGTERM');
       await gone;
     }
-    await rm(this.#data, { recursive: true, force: true });
+    clear(this.#data);
   }
 }
