@@ -126,7 +126,10 @@
         NotebookActions.executed.connect((_, { notebook }) => {
           for (const [panel, notice] of notices) if (panel.content === notebook) notice.note();
         });
-        api.follow(() => notices.forEach(notice => void notice.look()));
+        api.follow(() => {
+          notices.forEach(notice => void notice.look());
+          void app.serviceManager.kernelspecs.refreshSpecs(); // the launcher would ask once a minute
+        });
       },
     };
   }
