@@ -102,7 +102,7 @@ func (m *Makers) decide(ctx context.Context) (*choice, error) {
 	case lock.Venv:
 		return m.fromIndex(ctx, s, "the configuration says so")
 	}
-	channels := strings.Join(m.cfg.Rules.Channels(s), ", ")
+	channels := m.named(s)
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	chosen, cause := m.fromChannels(limited, s, channels+" answers")
@@ -111,6 +111,18 @@ func (m *Makers) decide(ctx context.Context) (*choice, error) {
 	}
 	m.cfg.Log.InfoContext(ctx, "environments are made from the package index", "because", cause)
 	return m.fromIndex(ctx, s, fmt.Sprintf("%s cannot be used: %s", channels, sentence(cause)))
+}
+
+// named are the channels that a spec is solved with, as people call them.
+func (m *Makers) named(s *spec.Spec) string {
+	names := s.Channels
+	if len(names) == 0 {
+		names = m.cfg.Rules.DefaultChannels
+	}
+	if len(names) == 0 {
+		names = m.cfg.Rules.Channels(s)
+	}
+	return strings.Join(names, ", ")
 }
 
 // sentence is the first line of why channels cannot be used.
@@ -124,7 +136,7 @@ func sentence(err error) string {
 
 func (m *Makers) fromChannels(ctx context.Context, s *spec.Spec, why string) (*choice, error) {
 	channels := m.cfg.Rules.Channels(s)
-	m.tell("asking %s", strings.Join(channels, ", "))
+	m.tell("asking %s", m.named(s))
 	d, err := m.Driver(lock.Conda)
 	if err != nil {
 		return nil, err
