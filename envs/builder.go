@@ -46,7 +46,7 @@ func (r *run) produce(ctx context.Context, p *plan) error {
 		err := r.update(ctx, func(b *buildRecord) {
 			b.State, b.Phase = Building, driver.Fetch
 			if b.Started == nil {
-				b.Started = when(r.s.now())
+				b.Started = new(r.s.now())
 			}
 		})
 		if err != nil {

@@ -121,7 +121,7 @@ func (s *Service) revisit(ctx context.Context, project, name string, n int, do f
 		if err := do(&b); err != nil {
 			return b, err
 		}
-		err = s.apply(ctx, project, append(checks[:len(checks):len(checks)], storage.Update(key, encode(b), rev))...)
+		err = s.apply(ctx, project, append(slices.Clip(checks), storage.Update(key, encode(b), rev))...)
 		if !errors.Is(err, storage.ErrConflict) {
 			return b, err
 		}
@@ -177,12 +177,12 @@ func (b *buildRecord) end(state State, f *driver.Failure, now time.Time) {
 	if b.Restore {
 		state = Ready // which it was, and its lock stays
 	}
-	b.State, b.Failure, b.Ended, b.Restore, b.Phase = state, f, when(now), false, ""
+	b.State, b.Failure, b.Ended, b.Restore, b.Phase = state, f, new(now), false, ""
 }
 
 // finish is the one way to Ready.
 func (b *buildRecord) finish(m *store.Manifest, now time.Time) {
-	b.State, b.Failure, b.Ended, b.Restore, b.Phase = Ready, nil, when(now), false, ""
+	b.State, b.Failure, b.Ended, b.Restore, b.Phase = Ready, nil, new(now), false, ""
 	b.Packages, b.Bytes, b.Python, b.Link = len(m.Packages), m.Bytes, m.PythonVersion, m.Link
 }
 

@@ -97,6 +97,3 @@ func noEnvironment(project, name string) error {
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
-
-// when is a moment for a record.
-func when(t time.Time) *time.Time { return &t }

@@ -175,3 +175,46 @@ func TestBadSpecIsRefusedWithItsPlace(t *testing.T) {
 	_, err = g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "science"})
 	wantCode(t, err, problem.Invalid)
 }
+
+func TestSearchAndPolicyAnswerInWords(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.rules = policy.Rules{DenyPackages: []string{"evil"}}
+	g := s.open()
+	found, err := g.Search(t.Context(), "demo", "alpha", "", 10)
+	if err != nil || len(found) != 1 || found[0].Name != "alpha-tools" {
+		t.Errorf("Search() = %+v, %v", found, err)
+	}
+	_, err = g.Search(t.Context(), "demo", "alpha", "npm", 10)
+	wantCode(t, err, problem.Invalid)
+	v, err := g.Policy(t.Context(), "demo")
+	if err != nil || v.Kind != lock.Venv || v.Why == "" || !strings.Contains(strings.Join(v.Words, " "), "evil") {
+		t.Errorf("Policy() = %+v, %v", v, err)
+	}
+	g.create(t, "demo", "science", "alpha")
+	stricter := policy.Rules{DenyPackages: []string{"beta"}}
+	_, err = g.Update(t.Context(), ann, "demo", "science", envs.Patch{Policy: &stricter})
+	must(t, err)
+	_, err = g.Edit(t.Context(), ann, "demo", "science", adding("beta"), "")
+	wantCode(t, err, problem.Conflict, "beta")
+	_, err = g.Edit(t.Context(), ann, "demo", "science", adding("evil"), "")
+	wantCode(t, err, problem.Conflict, "evil")
+}
+
+func TestBuildInUseIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	g.create(t, "demo", "science", "alpha")
+	_, err := g.Edit(t.Context(), ann, "demo", "science", adding("beta"), "")
+	must(t, err)
+	g.is(t, "demo", "science", 2, envs.Ready)
+	wantCode(t, g.DeleteBuild(t.Context(), ann, "demo", "science", 2), problem.Conflict, "in use")
+	must(t, g.DeleteBuild(t.Context(), ann, "demo", "science", 1))
+	_, err = g.GetBuild(t.Context(), "demo", "science", 1)
+	wantCode(t, err, problem.NotFound)
+	b, err := g.Build(t.Context(), ann, "demo", "science", 0)
+	if err != nil || b.Number != 3 {
+		t.Errorf("Build() = %+v, %v, want a number that was never used", b, err)
+	}
+}

@@ -88,13 +88,8 @@ func (j *journal) note(e entry) {
 	if e.Copied != nil {
 		j.copied = *e.Copied
 	}
-	switch e.Type {
-	case driver.TypeProgress:
+	if e.Type == driver.TypeProgress || e.Type == driver.TypeState && e.Phase != "" {
 		j.progress = &e.Event
-	case driver.TypeState:
-		if e.Phase != "" {
-			j.progress = &e.Event
-		}
 	}
 }
 

@@ -239,14 +239,20 @@ func explained(err error) error {
 		return err
 	}
 	f := driver.FailureOf(err)
-	code := problem.Conflict
-	switch f.Cause {
-	case driver.SpecInvalid:
-		code = problem.Invalid
-	case driver.ChannelUnreachable, driver.ToolFailed, driver.TimedOut, driver.OutOfMemory:
-		code = problem.Unavailable
-	case driver.DiskFull, driver.QuotaExceeded:
-		code = problem.NoSpace
+	code, ok := codes[f.Cause]
+	if !ok {
+		code = problem.Conflict
 	}
 	return &problem.Problem{Code: code, Message: f.Message, Err: f}
+}
+
+// codes are those of causes that are no fault of what was asked for, or of its form.
+var codes = map[driver.Cause]problem.Code{
+	driver.SpecInvalid:        problem.Invalid,
+	driver.ChannelUnreachable: problem.Unavailable,
+	driver.ToolFailed:         problem.Unavailable,
+	driver.TimedOut:           problem.Unavailable,
+	driver.OutOfMemory:        problem.Unavailable,
+	driver.DiskFull:           problem.NoSpace,
+	driver.QuotaExceeded:      problem.NoSpace,
 }

@@ -318,7 +318,7 @@ func (r *run) begin(ctx context.Context) (*plan, driver.Driver, error) {
 			err = r.update(ctx, func(b *buildRecord) {
 				b.State, b.Phase = Solving, driver.Solve
 				if b.Started == nil {
-					b.Started = when(now)
+					b.Started = new(now)
 				}
 			})
 			if err != nil {

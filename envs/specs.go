@@ -277,7 +277,7 @@ func (s *Service) instant(ctx context.Context, st *step, b *buildRecord, before 
 	}
 	b.take(p)
 	b.Reused = true
-	b.Started = when(s.now())
+	b.Started = new(s.now())
 	b.finish(m, s.now())
 	reason := b.activation()
 	st.activate(*b, m, b.By, reason, false, s.now())

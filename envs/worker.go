@@ -25,7 +25,7 @@ type buildJob struct {
 
 const (
 	// lease is short: after a gateway was killed its builds wait as long for another.
-	lease   = 10 * time.Second
+	lease   = 5 * time.Second
 	workers = 16 // most of what they do is waiting for the lane, a slot or a builder
 )
 
