@@ -43,6 +43,33 @@ func (s *server) do(ctx context.Context, method, path string, body []byte, out a
 	return 0, json.NewDecoder(resp.Body).Decode(out)
 }
 
+// get asks for an address. Any status but 200 is an error.
+func (s *server) get(ctx context.Context, url string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "token "+s.token)
+	resp, err := s.http.Do(req)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
+		_ = resp.Body.Close()
+		err = fmt.Errorf("GET %s: %s: %s", url, resp.Status, text)
+	}
+	return resp, err
+}
+
+// text is what an address answers.
+func (s *server) text(ctx context.Context, url string) (string, error) {
+	resp, err := s.get(ctx, url)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return string(text), err
+}
+
 // startKernel starts a kernel and returns its id.
 func (s *server) startKernel(ctx context.Context, spec string) (string, error) {
 	var kernel struct{ ID string }

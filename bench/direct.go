@@ -26,67 +26,100 @@ type direct struct {
 	failed  chan error
 }
 
-// startDirect starts a kernel and connects to it.
-func (b *benchmark) startDirect(ctx context.Context, argv []string, transport string) (*direct, error) {
-	dir, err := os.MkdirTemp(b.dir, "k")
-	if err != nil {
-		return nil, err
-	}
-	key, ip := newID(), "127.0.0.1"
+// connection is how a kernel is reached.
+type connection struct {
+	transport, ip, key string
+	ports              map[string]int // by channel
+}
+
+var channelNames = []string{wire.Shell, wire.IOPub, wire.Stdin, wire.Control, "hb"}
+
+// newConnection chooses addresses. Those of IPC are files in the folder.
+func newConnection(transport, dir string) (c connection, err error) {
+	c = connection{transport: transport, ip: "127.0.0.1", key: newID(), ports: map[string]int{}}
 	if transport == "ipc" {
-		ip = filepath.Join(dir, "s")
+		c.ip = filepath.Join(dir, "s")
 	}
-	conn := map[string]any{"transport": transport, "ip": ip, "key": key, "signature_scheme": "hmac-sha256"}
-	for i, name := range []string{"shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"} {
-		conn[name] = i + 1
+	for i, name := range channelNames {
+		c.ports[name] = i + 1
 		if transport == "tcp" {
-			if conn[name], err = freePort(); err != nil {
-				return nil, err
+			if c.ports[name], err = freePort(); err != nil {
+				return c, err
 			}
 		}
 	}
-	text, _ := json.Marshal(conn) // strings and numbers always encode
-	file := filepath.Join(dir, "connection.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return nil, err
+	return c, nil
+}
+
+// file is the text of the kernel's connection file.
+func (c connection) file() ([]byte, error) {
+	fields := map[string]any{"transport": c.transport, "ip": c.ip, "key": c.key, "signature_scheme": "hmac-sha256"}
+	for name, port := range c.ports {
+		fields[name+"_port"] = port
 	}
-	d := &direct{signer: wire.NewSigner([]byte(key)), session: newID(), said: make(chan wire.Message, 16), failed: make(chan error, 2)}
+	return json.Marshal(fields)
+}
+
+// dial waits until the kernel listens on a channel.
+func (c connection) dial(ctx context.Context, channel, session string) (*zmq.Channel, error) {
+	cfg := zmq.Config{Network: "tcp", Addr: fmt.Sprintf("%s:%d", c.ip, c.ports[channel]), Type: zmq.Dealer, Identity: session}
+	if c.transport == "ipc" {
+		cfg.Network, cfg.Addr = "unix", fmt.Sprintf("%s-%d", c.ip, c.ports[channel])
+	}
+	if channel == wire.IOPub {
+		cfg.Type = zmq.Sub
+	}
+	return zmq.DialWhenReady(ctx, cfg)
+}
+
+// startKernel starts a kernel without connecting to it.
+func (b *benchmark) startKernel(env, argv []string, transport string) (*direct, connection, error) {
+	dir, err := os.MkdirTemp(b.dir, "k")
+	if err != nil {
+		return nil, connection{}, err
+	}
+	conn, err := newConnection(transport, dir)
+	if err != nil {
+		return nil, conn, err
+	}
+	text, err := conn.file()
+	file := filepath.Join(dir, "connection.json")
+	if err = errors.Join(err, os.WriteFile(file, text, 0o600)); err != nil {
+		return nil, conn, err
+	}
+	d := &direct{signer: wire.NewSigner([]byte(conn.key)), session: newID(), said: make(chan wire.Message, 16), failed: make(chan error, 2)}
 	filled := make([]string, len(argv))
 	for i, arg := range argv {
 		filled[i] = strings.ReplaceAll(arg, "{connection_file}", file)
 	}
-	if d.proc, err = launch(filepath.Join(dir, "log"), []string{"IPYTHONDIR=" + dir}, filled...); err != nil {
+	d.proc, err = launch(filepath.Join(dir, "log"), append([]string{"IPYTHONDIR=" + dir}, env...), filled...)
+	return d, conn, err
+}
+
+// startDirect starts a kernel and connects to it.
+func (b *benchmark) startDirect(ctx context.Context, argv []string, transport string) (*direct, error) {
+	d, conn, err := b.startKernel(nil, argv, transport)
+	if err != nil {
 		return nil, err
 	}
-	if err := d.connect(ctx, transport, ip, key, conn); err != nil {
+	if err := d.connect(ctx, conn); err != nil {
 		d.stop()
 		return nil, fmt.Errorf("direct %s: %w", transport, err)
 	}
 	return d, nil
 }
 
-func (d *direct) connect(ctx context.Context, transport, ip, key string, conn map[string]any) (err error) {
+func (d *direct) connect(ctx context.Context, conn connection) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	address := func(channel string) zmq.Config {
-		if transport == "ipc" {
-			return zmq.Config{Network: "unix", Addr: fmt.Sprintf("%s-%v", ip, conn[channel+"_port"])}
-		}
-		return zmq.Config{Network: "tcp", Addr: fmt.Sprintf("%s:%v", ip, conn[channel+"_port"])}
-	}
-	dial := func(channel string, kind zmq.Type) (*zmq.Channel, error) {
-		cfg := address(channel)
-		cfg.Type, cfg.Identity = kind, d.session
-		return zmq.DialWhenReady(ctx, cfg)
-	}
-	if d.iopub, err = dial(wire.IOPub, zmq.Sub); err != nil {
+	if d.iopub, err = conn.dial(ctx, wire.IOPub, d.session); err != nil {
 		return err
 	}
-	go d.follow(d.iopub, wire.IOPub, key)
-	if d.shell, err = dial(wire.Shell, zmq.Dealer); err != nil {
+	go d.follow(d.iopub, wire.IOPub, conn.key)
+	if d.shell, err = conn.dial(ctx, wire.Shell, d.session); err != nil {
 		return err
 	}
-	go d.follow(d.shell, wire.Shell, key)
+	go d.follow(d.shell, wire.Shell, conn.key)
 	// A subscription takes effect some time after the handshake: the first cell is repeated until all of it is heard.
 	for ctx.Err() == nil {
 		if err = d.run("1", time.Second); err == nil {

@@ -1,8 +1,9 @@
-// Command bench measures Hopyard beside jupyter_server, on this machine, in one run, and says for each goal whether it is met.
+// Command bench measures Hopyard beside others, on this machine, in one run, and says for each goal whether it is met.
 //
 //	go run ./bench [flags] [CASE...]
 //
-// The cases are cell, flood, kill, restart, idle, memory and notebook; without one all are run. The peers are jupyter_server
+// The cases are cell, flood, kill, restart, idle, memory and notebook, and, about environments, disk, reuse, change, solve,
+// rollback, start, page and venv; without one all are run. The peers of environments are py-rattler alone, uv, and pip; those of the others are jupyter_server
 // as shipped and, so that the comparison is honest, with Nagle's algorithm switched off on its websockets. Everybody runs
 // the same kernels: a real ipykernel, and internal/testkernel, which answers at once and floods on request. What is compared is
 // interleaved, because a machine is never equally busy for long. docs/benchmarks.md says how each figure is taken.
@@ -46,6 +47,7 @@ type benchmark struct {
 	specs string // a folder that holds kernels/fake and kernels/ipykernel
 	fake  []string
 	real  []string
+	site  *site // of the cases about environments, once there is one
 	report
 }
 
@@ -63,6 +65,14 @@ var steps = []step{
 	{"idle", (*benchmark).idle},
 	{"memory", (*benchmark).memory},
 	{"notebook", (*benchmark).notebook},
+	{"disk", (*benchmark).disk}, // the first about environments: it needs a store that holds one alone
+	{"reuse", (*benchmark).reuse},
+	{"change", (*benchmark).change},
+	{"solve", (*benchmark).solve},
+	{"rollback", (*benchmark).rollback},
+	{"start", (*benchmark).kernelStart},
+	{"page", (*benchmark).page},
+	{"venv", (*benchmark).venv},
 }
 
 func main() {
@@ -96,6 +106,11 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
+	defer func() {
+		if b.site != nil {
+			b.site.close()
+		}
+	}()
 	for _, s := range chosen {
 		b.begin(s.name)
 		if err := s.run(&b, ctx); err != nil {

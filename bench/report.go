@@ -89,6 +89,13 @@ func (r *report) beside(what string, ours, theirs float64, unit, peer string, ti
 	r.add(x)
 }
 
+// within compares a figure with a peer's that it may exceed by a factor.
+func (r *report) within(what string, ours, theirs float64, unit, peer string, factor float64) {
+	met := ours <= factor*theirs
+	goal := "≤ " + number(factor) + " × theirs"
+	r.add(row{What: what, Ours: ours, Theirs: theirs, Unit: unit, Peer: peer, Times: theirs / ours, Goal: goal, Met: &met})
+}
+
 func (x *row) line() string {
 	values := number(x.Ours) + " " + x.Unit
 	peer, times, met := "", "", ""
@@ -128,7 +135,7 @@ func number(v float64) string {
 // finish prints the table and writes the figures as JSON into the folder, if one is named.
 func (r *report) finish(w io.Writer, folder string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "case\twhat\thopyard\tjupyter_server\ttimes\tgoal\tmet")
+	fmt.Fprintln(t, "case\twhat\thopyard\tpeer\ttimes\tgoal\tmet")
 	for i := range r.Rows {
 		fmt.Fprintln(t, r.Rows[i].line())
 	}

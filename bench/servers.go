@@ -51,23 +51,30 @@ func (s *server) agents() (pids []int) {
 
 const startLimit = 2 * time.Minute
 
+// jupyterOfDemo is where the Jupyter server of the project demo is.
+const jupyterOfDemo = "/p/demo/jupyter"
+
 // startHopyard starts a gateway with a data directory of its own.
 func (b *benchmark) startHopyard(ctx context.Context) (*server, error) {
 	dir, err := os.MkdirTemp(b.dir, "h")
 	if err != nil {
 		return nil, err
 	}
+	return b.startGateway(ctx, dir, fmt.Sprintf("prepared: %q\nkernelspecs: [%q]\nlog_level: warn\n", b.prepared, filepath.Join(b.specs, "kernels")))
+}
+
+// startGateway starts one with that configuration, in a folder.
+func (b *benchmark) startGateway(ctx context.Context, dir, configuration string) (*server, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	config := filepath.Join(dir, "hopyard.yaml")
-	text := fmt.Sprintf("prepared: %q\nkernelspecs: [%q]\nlog_level: warn\n", b.prepared, filepath.Join(b.specs, "kernels"))
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(configuration), 0o600); err != nil {
 		return nil, err
 	}
 	address := "127.0.0.1:" + strconv.Itoa(port)
-	s := newServer("hopyard", "http://"+address+"/p/demo/jupyter", dir)
+	s := newServer("hopyard", "http://"+address+jupyterOfDemo, dir)
 	s.data = filepath.Join(dir, "d")
 	s.again = func() (err error) {
 		s.proc, err = launch(filepath.Join(dir, "log"), nil, b.hopyard, "serve", "--data", s.data, "--listen", address, "--config", config, "--demo")
