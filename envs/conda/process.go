@@ -81,6 +81,7 @@ func (h *helper) run(cmd *exec.Cmd, stdout io.Reader) error {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
+		defer runtime.UnlockOSThread() // or the thread ends, and with it whatever it had started before
 		if err := cmd.Start(); err != nil {
 			started <- err
 			return
