@@ -74,11 +74,12 @@ func (b *builder) pack(ctx context.Context, m *store.Manifest, draft string) err
 		"--compress-level", "4", "--ignore-missing-files", "--force", "--quiet")
 	var words bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &words, &words
-	if err := b.start(cmd); err != nil {
+	running, err := b.start(cmd)
+	if err != nil {
 		return driver.Failf(driver.ToolFailed, "start conda-pack: %w", err)
 	}
 	over := make(chan error, 1)
-	go func() { over <- cmd.Wait() }()
+	go func() { over <- running.wait() }()
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for {

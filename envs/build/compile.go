@@ -7,6 +7,7 @@ import (
 	_ "embed" // for compile.py
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -59,8 +60,10 @@ func (c *compiler) compile(ctx context.Context, modules []*module) error {
 	return nil
 }
 
-// work compiles one after the other and starts anew behind a module on which the interpreter died.
+// work compiles one after the other. A module on which the interpreter dies gets a second chance, because somebody else may have
+// killed it, and is left out then.
 func (c *compiler) work(ctx context.Context, modules []*module) error {
+	var suspect *module
 	for crashes := 0; len(modules) > 0; crashes++ {
 		n, words, err := c.run(ctx, modules)
 		if ctx.Err() != nil {
@@ -75,8 +78,14 @@ func (c *compiler) work(ctx context.Context, modules []*module) error {
 		if crashes == maxCrashes || n == 0 && !c.runs(ctx) {
 			return driver.Failf(driver.SmokeFailed, "the environment's Python does not run (%v): %s", err, words)
 		}
-		modules = modules[n+1:]
-		c.done.Add(1)
+		modules = modules[n:]
+		os.Remove(modules[0].target) // half of it
+		if modules[0] == suspect {
+			modules = modules[1:]
+			c.done.Add(1)
+			continue
+		}
+		suspect = modules[0]
 	}
 	return nil
 }
@@ -99,11 +108,12 @@ func (c *compiler) run(ctx context.Context, modules []*module) (n int, words str
 	if err != nil {
 		return 0, "", err
 	}
-	if err := c.b.start(cmd); err != nil {
+	running, err := c.b.start(cmd)
+	if err != nil {
 		return 0, "", driver.Failf(driver.SmokeFailed, "the environment's Python does not start: %w", err)
 	}
 	n = c.listen(out, modules)
-	err = cmd.Wait()
+	err = running.wait()
 	if err == nil && n < len(modules) {
 		err = io.ErrUnexpectedEOF
 	}

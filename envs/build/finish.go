@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
@@ -13,27 +14,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// finish makes an environment of what was installed: checked, compiled, tried, marked, sealed, on disk, and last its manifest.
-// Nothing of the prefix is run, and nothing in it is reached by its path, before it is known that no symlink leads out of it.
+// finish makes an environment of what was installed: compiled, checked, tried, marked, sealed, on disk, and last its manifest. What
+// can be done side by side is: the interpreter compiles while we look at every file. Until it is known that no symlink
+// leads out of the prefix, everything that is written in it goes through an os.Root.
 func (b *builder) finish(ctx context.Context, pyc *layer) error {
 	b.events.tell(driver.Event{Type: driver.TypeProgress, Phase: driver.Finish})
-	vars, scripts, err := b.look()
+	root, err := os.OpenRoot(b.prefix())
+	if err != nil {
+		return driver.Failf(driver.ToolFailed, "the installer made nothing: %w", err)
+	}
+	defer root.Close()
+	var flushing sync.WaitGroup
+	flushing.Go(b.store.Flush) // the most of it, while there are other things to do
+	defer flushing.Wait()
+	vars, scripts, err := b.look(root)
 	if err != nil {
 		return err
 	}
-	found, err := walk(ctx, b.prefix(), ".")
+	found, err := b.complete(ctx, root, pyc)
 	if err != nil {
-		return err
-	}
-	if err := contained(b.prefix(), found.links, b.mayLeave); err != nil {
 		return err
 	}
 	if most := b.order.Limits.MaxBytes; most > 0 && found.bytes > most {
 		return driver.Failf(driver.QuotaExceeded, "this environment takes %d MB on disk and may take %d MB: ask for less, or for a higher limit",
 			megabytes(found.bytes), megabytes(most))
-	}
-	if err := b.complete(ctx, pyc, found); err != nil {
-		return err
 	}
 	if err := b.smoke(ctx); err != nil {
 		return err
@@ -47,43 +51,50 @@ func (b *builder) finish(ctx context.Context, pyc *layer) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	flushing.Wait()
 	return b.commit(found, vars)
+}
+
+// complete brings in the compiled modules and the metadata, and gives all that is then in the prefix, which no symlink leaves.
+func (b *builder) complete(ctx context.Context, root *os.Root, pyc *layer) (*tree, error) {
+	if err := pyc.place(root); err != nil {
+		return nil, err
+	}
+	changing, err := pyc.prepare(root)
+	if err != nil {
+		return nil, err
+	}
+	if b.lock.Kind == lock.Conda {
+		changing = append(changing, metadata)
+	}
+	var found *tree
+	g, working := errgroup.WithContext(ctx)
+	g.Go(func() error { return b.mark(root) })
+	g.Go(func() error { return pyc.compile(working, b.interpreter(root)) })
+	g.Go(func() (err error) {
+		found, err = walk(working, b.prefix(), changing, ".")
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	changed, err := pyc.placeFresh(root)
+	if err != nil {
+		return nil, err
+	}
+	if changed { // for the first time here: what was found is not true any more
+		found, changing = &tree{}, []string{"."}
+	}
+	more, err := walk(ctx, b.prefix(), nil, changing...)
+	if err != nil {
+		return nil, err
+	}
+	found.add(more)
+	return found, contained(b.prefix(), found.links, b.mayLeave)
 }
 
 // mayLeave says which symlinks may lead out of the prefix: an environment of wheels stands on an interpreter of the host.
 func (b *builder) mayLeave(path string) bool { return b.lock.Kind == lock.Venv && isBasePython(path) }
-
-// complete brings in the compiled modules and the metadata, and adds them to what was found.
-func (b *builder) complete(ctx context.Context, pyc *layer, found *tree) error {
-	python := interpreter(b.prefix())
-	var dirs []string
-	g, working := errgroup.WithContext(ctx)
-	g.Go(b.mark)
-	g.Go(func() (err error) {
-		dirs, err = pyc.finish(working, python)
-		return err
-	})
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	if found.has(dirs) {
-		// Modules came compiled with a package, and ours took their place: what was found is not true any more.
-		again, err := walk(ctx, b.prefix(), ".")
-		if err != nil {
-			return err
-		}
-		*found, dirs = *again, nil
-	}
-	if b.lock.Kind == lock.Conda {
-		dirs = append(dirs, metadata)
-	}
-	more, err := walk(ctx, b.prefix(), dirs...)
-	if err != nil {
-		return err
-	}
-	found.add(more)
-	return contained(b.prefix(), more.links, b.mayLeave)
-}
 
 // commit puts the prefix on disk and says that it is there.
 func (b *builder) commit(found *tree, vars map[string]string) error {
@@ -96,7 +107,7 @@ func (b *builder) commit(found *tree, vars map[string]string) error {
 	return b.store.Commit(&store.Manifest{
 		ID: b.id, Lock: b.lock.ID(), Kind: b.lock.Kind, Options: b.order.Options,
 		Prefix: b.prefix(), Bin: filepath.Join(b.prefix(), "bin"),
-		Python: interpreter(b.prefix()), PythonVersion: pythonVersion(b.prefix(), b.lock),
+		Python: pythonPath(b.prefix()), PythonVersion: pythonVersion(b.prefix(), b.lock),
 		Variables: vars, Kernelspecs: kernelspecs(b.prefix()), Packages: Inventory(b.lock, b.order.Requested),
 		Link: b.linkMode(found), Files: len(found.files), Bytes: found.bytes, OwnBytes: found.own,
 		Tool: b.order.Tools.Version, Finished: time.Now().UTC(),

@@ -84,8 +84,20 @@ func kernelspecs(prefix string) []store.Kernelspec {
 	return specs
 }
 
-// interpreter is the prefix's Python, empty where there is none.
-func interpreter(prefix string) string {
+// interpreter is the prefix's Python, empty where there is none, or where it is one of elsewhere though it should not.
+func (b *builder) interpreter(root *os.Root) string {
+	info, err := root.Stat("bin/python")
+	if b.lock.Kind == lock.Venv {
+		info, err = os.Stat(filepath.Join(b.prefix(), "bin", "python"))
+	}
+	if err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return filepath.Join(b.prefix(), "bin", "python")
+}
+
+// pythonPath is the Python of a prefix that has been checked.
+func pythonPath(prefix string) string {
 	python := filepath.Join(prefix, "bin", "python")
 	if info, err := os.Stat(python); err != nil || !info.Mode().IsRegular() {
 		return ""

@@ -24,7 +24,7 @@ type fate byte
 
 const (
 	compiled fate = '=' // its compiled module is in the layer
-	private  fate = '-' // it differs from prefix to prefix, or somebody else's file is in its place: compile it there
+	ownOnly  fate = '-' // it differs from prefix to prefix, or somebody else's file is in its place: compile it there
 	hopeless fate = '!' // it does not compile
 )
 
@@ -89,9 +89,11 @@ type layer struct {
 	artifacts []artifact
 
 	claims  map[string]int // source → index of the artifact that has it; conflicts have shared
-	local   []string       // sources to compile in the prefix
+	local   []string       // sources that are this prefix's alone
 	missing []artifact     // those that nobody has compiled yet
 	clashes int            // sources that two artifacts have
+	fresh   []*fresh       // folders of the layer that are being made
+	private []*module      // to compile in the prefix
 	staging staging
 }
 
@@ -115,7 +117,14 @@ func newLayer(b *builder) (*layer, error) {
 	return l, l.staging.begin()
 }
 
-func (l *layer) close() { l.staging.end() }
+func (l *layer) close() {
+	for _, f := range l.fresh {
+		if f.dir != "" {
+			os.RemoveAll(f.dir)
+		}
+	}
+	l.staging.end()
+}
 
 // pythonTag is what the interpreter puts into the names of compiled modules.
 func pythonTag(l *lock.Lock) string {
@@ -166,7 +175,7 @@ func (l *layer) stage() error {
 func (l *layer) add(i int, a artifact, sources []source) {
 	for n, s := range sources {
 		switch {
-		case !l.claim(i, s.path) || s.fate == private:
+		case !l.claim(i, s.path) || s.fate == ownOnly:
 			l.local = append(l.local, s.path)
 		case s.fate == compiled:
 			dir, name := l.target(s.path)
@@ -188,78 +197,76 @@ func (l *layer) claim(i int, path string) bool {
 	return true
 }
 
-// finish brings all compiled modules into the prefix, having compiled what is missing. It gives the folders that it made or changed.
-func (l *layer) finish(ctx context.Context, python string) ([]string, error) {
-	if l.tag == "" || python == "" {
+// place moves into the prefix what the layer had.
+func (l *layer) place(root *os.Root) error { return l.staging.place(root) }
+
+// prepare finds out what is to be compiled. It gives the folders of the prefix in which that will make files.
+func (l *layer) prepare(root *os.Root) (dirs []string, err error) {
+	if l.tag == "" || l.b.interpreter(root) == "" {
+		l.missing, l.local = nil, nil
 		return nil, nil
 	}
-	if err := l.staging.place(l.b.prefix()); err != nil {
+	if l.fresh, err = l.survey(); err != nil {
 		return nil, err
 	}
-	if err := l.compile(ctx, python); err != nil {
-		return nil, err
-	}
-	return l.staging.placed(), nil
+	return l.privates(root)
 }
 
 // compile compiles what the layer does not have, and what is this prefix's alone.
 func (l *layer) compile(ctx context.Context, python string) error {
-	c := &compiler{b: l.b, python: python}
-	fresh, err := l.survey()
-	if err != nil {
-		return err
-	}
-	defer func() {
-		for _, f := range fresh {
-			os.RemoveAll(f.dir)
-		}
-	}()
-	var modules []*module
-	for _, f := range fresh {
+	modules := l.private
+	for _, f := range l.fresh {
 		modules = append(modules, f.modules...)
 	}
-	local, err := l.privates()
-	if err != nil {
-		return err
-	}
-	if modules = append(modules, local...); len(modules) == 0 {
+	if len(modules) == 0 {
 		return nil
 	}
-	if err := c.compile(ctx, modules); err != nil {
-		return err
-	}
-	for _, f := range fresh {
+	c := &compiler{b: l.b, python: python}
+	return c.compile(ctx, modules)
+}
+
+// placeFresh adds what was compiled to the layer, and places it. It says whether there was any.
+func (l *layer) placeFresh(root *os.Root) (bool, error) {
+	for _, f := range l.fresh {
 		if err := l.keep(f); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if err := l.staging.link(); err != nil {
-		return err
+		return false, err
 	}
-	return l.staging.place(l.b.prefix())
+	return len(l.fresh) > 0, l.staging.place(root)
 }
 
-// privates are the modules to compile where they are.
-func (l *layer) privates() ([]*module, error) {
-	var modules []*module
+// privates are the modules to compile where they are. Their folders are made here.
+func (l *layer) privates(root *os.Root) (dirs []string, err error) {
 	seen := map[string]bool{}
 	for _, path := range l.local {
-		full := filepath.Join(l.b.prefix(), path)
-		info, err := os.Lstat(full)
+		info, err := root.Lstat(path)
 		if seen[path] || err != nil || !info.Mode().IsRegular() {
 			continue
 		}
 		seen[path] = true
 		dir, name := l.target(path)
-		at := filepath.Join(l.b.prefix(), dir)
-		if err := os.MkdirAll(at, 0o755); err != nil {
+		if err := root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
-		os.Remove(filepath.Join(at, name)) // one that came with the package
-		l.staging.note(dir)
-		modules = append(modules, &module{source: full, target: filepath.Join(at, name), name: path})
+		if info, err := root.Lstat(dir); err != nil || !info.IsDir() {
+			return nil, broken("", "%s is not a folder", dir)
+		}
+		// One that came with the package goes.
+		if err := root.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, broken("", "%s cannot be replaced: %v", filepath.Join(dir, name), err)
+		}
+		if !seen[dir] {
+			seen[dir] = true
+			dirs = append(dirs, dir)
+		}
+		l.private = append(l.private, &module{
+			source: filepath.Join(root.Name(), path), target: filepath.Join(root.Name(), dir, name), name: path,
+		})
 	}
-	return modules, nil
+	return dirs, nil
 }
 
 // fresh is a folder of the layer that is being made.
@@ -284,7 +291,7 @@ func (l *layer) survey() ([]*fresh, error) {
 		}
 		for n := range sources {
 			if !l.claim(i, sources[n].path) {
-				sources[n].fate = private
+				sources[n].fate = ownOnly
 			}
 		}
 		all = append(all, &fresh{artifact: a, index: i, sources: sources})
@@ -298,9 +305,10 @@ func (l *layer) survey() ([]*fresh, error) {
 		}
 		return nil, nil
 	}
+	l.fresh = all // so that close removes their folders, come what may
 	for _, f := range all {
-		if err := l.prepare(f); err != nil {
-			return all, err
+		if err := l.begin(f); err != nil {
+			return nil, err
 		}
 	}
 	return all, nil
@@ -315,14 +323,14 @@ func (l *layer) position(a artifact) int {
 	return -1
 }
 
-// prepare makes the folder in which the modules of an artifact are compiled.
-func (l *layer) prepare(f *fresh) (err error) {
+// begin makes the folder in which the modules of an artifact are compiled.
+func (l *layer) begin(f *fresh) (err error) {
 	if f.dir, err = os.MkdirTemp(l.dir, ".new-"); err != nil {
 		return err
 	}
 	for n, s := range f.sources {
 		switch s.fate {
-		case private:
+		case ownOnly:
 			l.local = append(l.local, s.path)
 		case hopeless:
 		case compiled:

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
 )
 
@@ -20,13 +19,8 @@ const managed = "This environment is managed by Hopyard and never changes, so th
 	"Programs that are started after that use the new build."
 
 // look checks what needs no more than a look, says whose the environment is, and reads what activation sets without running
-// anything. Everything goes through an os.Root: nothing is known of the prefix's symlinks yet.
-func (b *builder) look() (vars map[string]string, scripts []string, err error) {
-	root, err := os.OpenRoot(b.prefix())
-	if err != nil {
-		return nil, nil, driver.Failf(driver.ToolFailed, "the installer made nothing: %w", err)
-	}
-	defer root.Close()
+// anything.
+func (b *builder) look(root *os.Root) (vars map[string]string, scripts []string, err error) {
 	if err := b.verifyWheels(root); err != nil {
 		return nil, nil, err
 	}
@@ -43,15 +37,10 @@ func (b *builder) look() (vars map[string]string, scripts []string, err error) {
 const metadata = "conda-meta"
 
 // mark checks and shares the installer's records, and writes beside them what tools like conda want to know.
-func (b *builder) mark() error {
+func (b *builder) mark(root *os.Root) error {
 	if b.lock.Kind != lock.Conda {
 		return nil
 	}
-	root, err := os.OpenRoot(b.prefix())
-	if err != nil {
-		return err
-	}
-	defer root.Close()
 	if err := b.records(root); err != nil {
 		return err
 	}

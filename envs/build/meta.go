@@ -137,7 +137,7 @@ func (b *builder) sources(a artifact) ([]source, error) {
 		}
 		s := source{p.Path, compiled}
 		if p.Placeholder != nil || !hasHash(filepath.Join(b.prefix(), p.Path), p.SHA256) {
-			s.fate = private
+			s.fate = ownOnly
 		}
 		all = append(all, s)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func FuzzIndex(f *testing.F) {
-	f.Add(encodeIndex([]source{{"lib/python3.11/a.py", compiled}, {"b.py", private}, {"c d.py", hopeless}}))
+	f.Add(encodeIndex([]source{{"lib/python3.11/a.py", compiled}, {"b.py", ownOnly}, {"c d.py", hopeless}}))
 	f.Add([]byte(indexMagic + "\n= ../../x.py\n"))
 	f.Add([]byte(indexMagic + "\n? x.py\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -21,7 +21,7 @@ const smokeLimit = 2 * time.Minute
 // smoke tries whether a kernel could start, if the environment has one. What has been seen to start need not be tried again: only
 // what ipykernel depends on can change the answer.
 func (b *builder) smoke(ctx context.Context) error {
-	python := interpreter(b.prefix())
+	python := pythonPath(b.prefix())
 	key := smokeKey(b.lock)
 	if key == "" || python == "" || exists(b.store.Smoked(key)) {
 		return nil

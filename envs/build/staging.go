@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/hopyard/hopyard/envs/store"
+	"golang.org/x/sys/unix"
 )
 
 // staging collects compiled modules in one folder for each __pycache__ of a prefix, so that the thousands of links are
@@ -20,12 +21,11 @@ type staging struct {
 	next    int
 	pending map[string]map[string]string // folder in the prefix → name → file of the layer
 	staged  map[string]string            // folder in the prefix → staged folder
-	done    map[string]bool              // folders in the prefix that have been placed
 }
 
 // begin makes an empty folder to stage in.
 func (s *staging) begin() error {
-	s.pending, s.staged, s.done = map[string]map[string]string{}, map[string]string{}, map[string]bool{}
+	s.pending, s.staged = map[string]map[string]string{}, map[string]string{}
 	if err := os.RemoveAll(s.dir); err != nil {
 		return err
 	}
@@ -50,18 +50,6 @@ func (s *staging) drop(dir, name string) {
 	if at, ok := s.staged[dir]; ok {
 		os.Remove(filepath.Join(at, name))
 	}
-}
-
-// note says that a folder of the prefix was changed by others.
-func (s *staging) note(dir string) { s.done[dir] = true }
-
-// placed are the folders of the prefix that were made or changed.
-func (s *staging) placed() []string {
-	dirs := make([]string, 0, len(s.done))
-	for d := range s.done {
-		dirs = append(dirs, d)
-	}
-	return dirs
 }
 
 // link makes the links of all that was added.
@@ -107,34 +95,38 @@ func linkAll(dir string, names map[string]string) error {
 	return nil
 }
 
-// place moves what is staged into the prefix.
-func (s *staging) place(prefix string) error {
+// place moves what is staged into the prefix. It looks at where each folder goes through root, so that no symlink leads it
+// elsewhere.
+func (s *staging) place(root *os.Root) error {
 	for dir, at := range s.staged {
-		to := filepath.Join(prefix, dir)
-		err := os.Rename(at, to)
-		if errors.Is(err, fs.ErrExist) { // compiled modules came with the package: ours do not depend on times
-			err = merge(at, to)
-		}
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
+		if info, err := root.Stat(filepath.Dir(dir)); err != nil || !info.IsDir() {
 			continue // the package's sources are not where they were in another environment
-		case err != nil:
+		}
+		to := filepath.Join(root.Name(), dir)
+		err := os.Rename(at, to)
+		if errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTDIR) {
+			// Compiled modules came with the package. Ours do not depend on times.
+			err = merge(at, root, dir)
+		}
+		if err != nil {
 			return fmt.Errorf("place compiled modules: %w", err)
 		}
-		s.done[dir] = true
 	}
 	clear(s.staged)
 	return nil
 }
 
-// merge moves the files of one folder into another.
-func merge(from, to string) error {
+// merge moves the files of one folder into another, which may not be a symlink.
+func merge(from string, root *os.Root, to string) error {
+	if info, err := root.Lstat(to); err != nil || !info.IsDir() {
+		return broken("", "%s is not a folder", to)
+	}
 	entries, err := os.ReadDir(from)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if err := os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+		if err := os.Rename(filepath.Join(from, e.Name()), filepath.Join(root.Name(), to, e.Name())); err != nil {
 			return err
 		}
 	}

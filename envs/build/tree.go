@@ -14,6 +14,7 @@ import (
 
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/store"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,18 +41,10 @@ func (t *tree) add(o *tree) {
 	t.links = append(t.links, o.links...)
 }
 
-// has says whether one of the folders was found.
-func (t *tree) has(dirs []string) bool {
-	known := make(map[string]bool, len(t.dirs))
-	for _, d := range t.dirs {
-		known[d] = true
-	}
-	return slices.ContainsFunc(dirs, func(d string) bool { return known[d] })
-}
-
 // walker visits folders with a few goroutines: reading 10,000 entries is a matter of system calls.
 type walker struct {
 	prefix string
+	notYet map[string]bool
 	todo   chan string
 	left   sync.WaitGroup // folders that are not done
 
@@ -59,10 +52,13 @@ type walker struct {
 	err error      // the first
 }
 
-// walk visits the folders, which are relative to prefix, and all below, but for conda's metadata unless that is named: it is looked
-// at when it is complete. What is no file, folder or symlink is refused.
-func walk(ctx context.Context, prefix string, dirs ...string) (*tree, error) {
-	w := &walker{prefix: prefix, todo: make(chan string, 1024)}
+// walk visits the folders, which are relative to prefix, and all below, but for those that are not to be looked at yet. What is no
+// file, folder or symlink is refused.
+func walk(ctx context.Context, prefix string, notYet []string, dirs ...string) (*tree, error) {
+	w := &walker{prefix: prefix, notYet: map[string]bool{}, todo: make(chan string, 1024)}
+	for _, dir := range notYet {
+		w.notYet[dir] = true
+	}
 	w.left.Add(len(dirs))
 	workers := min(4, runtime.NumCPU())
 	found := make([]tree, workers)
@@ -136,7 +132,7 @@ func (w *walker) read(ctx context.Context, dir string, t *tree) (below []string,
 		path := filepath.Join(dir, e.Name())
 		switch e.Type() {
 		case fs.ModeDir:
-			if path != metadata {
+			if !w.notYet[path] {
 				below = append(below, path)
 			}
 		case fs.ModeSymlink:
@@ -237,12 +233,18 @@ func seal(prefix string, t *tree) error {
 			return fmt.Errorf("seal %s: %w", path, err)
 		}
 	}
-	for _, dir := range t.dirs {
-		if err := unix.Chmod(filepath.Join(prefix, dir), 0o555); err != nil {
-			return fmt.Errorf("seal %s: %w", dir, err)
-		}
+	var sealing errgroup.Group
+	for dirs := range slices.Chunk(t.dirs, 1+len(t.dirs)/min(4, runtime.NumCPU())) {
+		sealing.Go(func() error {
+			for _, dir := range dirs {
+				if err := unix.Chmod(filepath.Join(prefix, dir), 0o555); err != nil {
+					return fmt.Errorf("seal %s: %w", dir, err)
+				}
+			}
+			return nil
+		})
 	}
-	return nil
+	return sealing.Wait()
 }
 
 // isBasePython says whether path is the way of an environment of wheels to the interpreter that it stands on.

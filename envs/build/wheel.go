@@ -103,7 +103,7 @@ func (b *builder) wheelSources(a artifact) ([]source, error) {
 		}
 		s := source{e.path, compiled}
 		if !hasHash(filepath.Join(b.prefix(), e.path), e.sha256) {
-			s.fate = private
+			s.fate = ownOnly
 		}
 		all = append(all, s)
 	}

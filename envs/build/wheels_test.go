@@ -44,9 +44,7 @@ func TestEnvironmentOfWheelsIsBuilt(t *testing.T) {
 		t.Errorf("flags of compiled modules = %v, want 1 alone", flags)
 	}
 	python(t, m, "-c", "import ipykernel.kernelapp, tabulate, IPython.core.interactiveshell, zmq, jedi.api")
-	if after, _ := names(t, m.Prefix); !slices.Equal(before, after) {
-		t.Errorf("the environment had %d names and has %d", len(before), len(after))
-	}
+	unchanged(t, m.Prefix, before)
 	second := r.build(l, store.Options{Variables: map[string]string{"TEST": t.Name() + " again"}})
 	if r.store.Link() == "hardlink" && (second.Link != "hardlink" || second.OwnBytes > second.Bytes/5) {
 		t.Errorf("link = %s, %d of %d bytes are its own", second.Link, second.OwnBytes, second.Bytes)
@@ -103,9 +101,7 @@ func TestWheelsOnTopOfPackagesAreBuilt(t *testing.T) {
 	}
 	before, _ := names(t, m.Prefix)
 	python(t, m, "-c", "import tabulate, cowsay")
-	if after, _ := names(t, m.Prefix); !slices.Equal(before, after) {
-		t.Errorf("the environment had %d names and has %d", len(before), len(after))
-	}
+	unchanged(t, m.Prefix, before)
 }
 
 func TestModulesOfTwoPackagesAreNotShared(t *testing.T) {

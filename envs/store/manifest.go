@@ -208,6 +208,9 @@ func syncFile(path string) error {
 
 func syncDir(dir string) error { return syncFile(dir) }
 
+// Flush begins to write to disk what a builder has written so far, so that Commit has less to do.
+func (s *Store) Flush() { _ = syncFilesystem(s.dir) }
+
 // syncFilesystem writes to disk all that was written to the filesystem of dir.
 func syncFilesystem(dir string) error {
 	d, err := os.Open(dir)
