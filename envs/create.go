@@ -148,6 +148,9 @@ func (s *Service) source(ctx context.Context, project string, n NewEnvironment) 
 	if src.spec, err = parse(src.text); err != nil {
 		return src, err
 	}
+	if src.kind == "" && len(src.spec.Channels) > 0 {
+		src.kind, src.why = lock.Conda, "its environment.yml names channels"
+	}
 	if src.kind == "" {
 		src.kind, src.why = s.cfg.Drivers.Kind(ctx)
 	}

@@ -180,28 +180,9 @@ func (s *Service) activeLock(ctx context.Context, env envRecord) (*lock.Lock, er
 // Solve is a dry run: what a build would hold, and how that differs from the build in use. It changes nothing. An error whose cause
 // is known has a *driver.Failure in its chain.
 func (s *Service) Solve(ctx context.Context, project, name string, t Try) (Solution, error) {
-	env, err := s.environment(ctx, project, name)
+	active, p, findings, err := s.dryRun(ctx, project, name, t)
 	if err != nil {
 		return Solution{}, err
-	}
-	p, err := s.tried(ctx, env, t)
-	if err != nil {
-		return Solution{}, err
-	}
-	active, err := s.activeLock(ctx, env)
-	if err != nil {
-		return Solution{}, err
-	}
-	d, err := s.driver(ctx, p)
-	if err != nil {
-		return Solution{}, explained(err)
-	}
-	findings, err := s.solve(ctx, d, p, active, func(driver.Event) {})
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return Solution{}, cause
-		}
-		return Solution{}, explained(err)
 	}
 	_, ready := s.cfg.Store.Find(p.id)
 	sol := Solution{
@@ -211,6 +192,32 @@ func (s *Service) Solve(ctx context.Context, project, name string, t Try) (Solut
 		sol.Download = s.download(p)
 	}
 	return sol, nil
+}
+
+// dryRun gives the lock in use, the plan with its lock, and what the policy has against it.
+func (s *Service) dryRun(ctx context.Context, project, name string, t Try) (active *lock.Lock, p *plan, findings []driver.Failure, err error) {
+	env, err := s.environment(ctx, project, name)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if p, err = s.tried(ctx, env, t); err != nil {
+		return nil, nil, nil, err
+	}
+	if active, err = s.activeLock(ctx, env); err != nil {
+		return nil, nil, nil, err
+	}
+	d, err := s.driver(ctx, p)
+	if err != nil {
+		return nil, nil, nil, explained(err)
+	}
+	findings, err = s.solve(ctx, d, p, active, func(driver.Event) {})
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return nil, nil, nil, cause
+	}
+	if err != nil {
+		return nil, nil, nil, explained(err)
+	}
+	return active, p, findings, nil
 }
 
 // tried is the plan of a dry run.

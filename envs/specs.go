@@ -2,11 +2,13 @@ package envs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/spec"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/plugins/storage"
@@ -124,9 +126,14 @@ func saying(what, message string) string {
 	return what + ": " + message
 }
 
-// Edit changes the newest spec and asks for a build. If a build is queued already, the edit becomes part of it.
+// Edit changes the newest spec and asks for a build. If a build is queued already, the edit becomes part of it. An edit that
+// cannot be solved changes nothing: the failure is in the error's chain.
 func (s *Service) Edit(ctx context.Context, by By, project, name string, e spec.Edit, message string) (Build, error) {
 	if err := checkText(message); err != nil {
+		return Build{}, err
+	}
+	found, err := s.tryEdit(ctx, project, name, e)
+	if err != nil {
 		return Build{}, err
 	}
 	var asked buildRecord
@@ -144,7 +151,11 @@ func (s *Service) Edit(ctx context.Context, by By, project, name string, e spec.
 		}
 		r := newest
 		if string(next.Text) != newest.Text {
-			r = st.revise(by, string(next.Text), saying(describe(e), message), "", s.now())
+			lockID := ""
+			if found != nil && found.revision.Text == string(next.Text) {
+				lockID = found.lockID
+			}
+			r = st.revise(by, string(next.Text), saying(describe(e), message), lockID, s.now())
 		}
 		asked, err = s.ask(ctx, st, wish{by: by, revision: r.Number, reason: saying(describe(e), message), upgrade: e.Upgrade, merge: true})
 		return err
@@ -154,6 +165,31 @@ func (s *Service) Edit(ctx context.Context, by By, project, name string, e spec.
 	}
 	s.audit(ctx, by, "environment_edited", project, name, describe(e))
 	return s.show(env, asked), s.enqueue(ctx, project, name)
+}
+
+// tryEdit solves an edit before it is kept, so that a wrong name does not stay in the spec, and stores the lock. It gives nil where the
+// host cannot solve now: the build will say so when it comes to that.
+func (s *Service) tryEdit(ctx context.Context, project, name string, e spec.Edit) (*plan, error) {
+	_, p, findings, err := s.dryRun(ctx, project, name, Try{Edit: &e})
+	if err == nil {
+		err = denied(findings)
+	}
+	if err == nil {
+		_, err = s.keepLock(ctx, p.lock)
+		return p, err
+	}
+	if f, ok := errors.AsType[*driver.Failure](err); ok {
+		switch f.Cause {
+		case driver.SpecInvalid, driver.PackageMissing, driver.Unsatisfiable, driver.PolicyDenied:
+			return nil, err
+		default:
+			return nil, nil
+		}
+	}
+	if problem.CodeOf(err) == problem.Unavailable {
+		return nil, nil
+	}
+	return nil, err
 }
 
 // edited is the spec that text is after an edit.
