@@ -329,6 +329,12 @@ type SessionPatch struct {
 
 // UpdateSession changes a session. Another kernel takes the place of the one it had, which ends.
 func (m *Manager) UpdateSession(ctx context.Context, who Who, id string, p SessionPatch) (BoundSession, error) {
+	// Lab renames by two patches at once, of the path and of the name; the later one must see what the other has done.
+	unlock, err := m.turns.wait(ctx, "update of session "+id)
+	if err != nil {
+		return BoundSession{}, err
+	}
+	defer unlock()
 	s, err := m.Session(ctx, who, id)
 	if err != nil {
 		return BoundSession{}, err

@@ -146,6 +146,27 @@ func TestAnotherKernelTakesTheOldOnesPlace(t *testing.T) {
 	}
 }
 
+func TestPathAndNameThatChangeAtOnceBothChange(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	s := w.session(ann, notebook("before.ipynb"))
+	for i := range 50 {
+		text := fmt.Sprintf("after-%d.ipynb", i)
+		var patches sync.WaitGroup
+		for _, p := range []kernels.SessionPatch{{Path: &text}, {Name: &text}} {
+			patches.Go(func() {
+				if _, err := w.UpdateSession(t.Context(), ann, s.ID, p); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		patches.Wait()
+		if got, err := w.Session(t.Context(), ann, s.ID); err != nil || got.Path != text || got.Name != text {
+			t.Fatalf("Session() = %s, %s, %v; want both to be %s", got.Path, got.Name, err, text)
+		}
+	}
+}
+
 func TestNobodySeesTheSessionsOfOthers(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
