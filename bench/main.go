@@ -102,6 +102,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	cleanEnvironment()
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
@@ -121,6 +122,15 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	return b.finish(os.Stdout, b.out)
+}
+
+// cleanEnvironment drops what would change how every Python here behaves: PYTHONDONTWRITEBYTECODE alone trebles some starts.
+func cleanEnvironment() {
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, "PYTHON") {
+			_ = os.Unsetenv(name)
+		}
+	}
 }
 
 func choose(names []string) ([]step, error) {
