@@ -90,7 +90,7 @@ func (src *source) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&src.file, "file", "f", "", "an environment.yml; - reads standard input")
 	flags.StringVar(&src.from, "from", "", "another environment: PROJECT/NAME, or PROJECT/NAME@BUILD")
-	flags.StringVar(&src.lock, "lock", "", "a lock: what `hopyard env export` writes as lock, explicit, conda-lock or requirements")
+	flags.StringVar(&src.lock, "lock", "", "a lock: what 'hopyard env export' writes as lock, explicit, conda-lock or requirements")
 	flags.StringVar(&src.requirements, "requirements", "", "a requirements.txt of pip, without hashes")
 	flags.StringVar(&src.notebook, "notebook", "", "a notebook of the project, whose environment is made again")
 	cmd.MarkFlagsMutuallyExclusive("from", "requirements", "notebook", "file")
