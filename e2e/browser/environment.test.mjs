@@ -1,0 +1,333 @@
+// Scene: a member gives the project the packages that it needs, and what runs follows.
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { away, launch, open, shot, steps } from '../lib/browser.mjs';
+import { Channel } from '../lib/channel.mjs';
+import { Gateway } from '../lib/gateway.mjs';
+import { Lab } from '../lib/lab.mjs';
+import { until } from '../lib/until.mjs';
+
+const starter = `# what everybody here starts with
+channels:
+  - conda-forge
+dependencies:
+  - python=3.11
+  - ipykernel
+  - numpy
+`;
+
+let folder, channel, gateway, browser, page, work, lab, front;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hopyard-starter-'));
+  await writeFile(join(folder, 'environment.yml'), starter);
+  channel = await Channel.start();
+  const environments = { ...channel.environments, starter: join(folder, 'environment.yml'), deny_licenses: ['AGPL-3.0-only'] };
+  [gateway, browser] = await Promise.all([Gateway.start({ environments }), launch()]);
+  await gateway.ask('POST', '/api/v1/users', { name: 'ada', display_name: 'Ada Lovelace' });
+  await gateway.ask('PUT', '/api/v1/projects/demo/members/ada', { role: 'data_scientist' });
+  const link = await gateway.ask('POST', '/api/v1/users/ada/login-links');
+  front = page = await open(browser, { acceptDownloads: true });
+  page.expect(...told);
+  await page.goto(link.url);
+});
+
+after(async () => {
+  await browser?.close();
+  await gateway?.close();
+  await channel?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+// What a browser notes when the gateway says no, which it does here on purpose.
+// The environments here have no nbconvert, which Lab asks for whenever it opens a notebook.
+const told = [/ 40[09] \(.*\/environments\/python\/solve\)/, /nbconvert/];
+
+const api = '/api/v1/projects/demo/environments';
+const environment = name => gateway.ask('GET', `${api}/${name}`);
+const active = async name => (await environment(name)).active?.build;
+const find = name => `import importlib.util; print(importlib.util.find_spec("${name}") is not None)`;
+
+test('an environment, from the first to the last', async t => {
+  const step = steps(t, () => front);
+  const look = to => (front = to).bringToFront();
+  const go = path => page.goto(gateway.url + '/projects/demo/environments' + path);
+  const button = (name, within = page) => within.getByRole('button', { name, exact: true });
+  const press = (name, within = page) => button(name, within).click();
+  const dialog = () => page.getByRole('dialog');
+  const progress = () => page.getByRole('region', { name: 'Progress' });
+  const alert = () => dialog().getByRole('alert');
+  const main = page.getByRole('main');
+
+  // add gathers packages and asks for the review.
+  const add = async (...names) => {
+    await go('');
+    await press('Add packages');
+    for (const name of names) {
+      await dialog().getByLabel('Search packages').fill(name);
+      await press(`Add ${name}`, dialog());
+    }
+    await press('Review changes', dialog());
+  };
+
+  await step('the first environment is there, and says where it is from', async () => {
+    await until('it is built', () => active('python').catch(() => false), 60_000);
+    await go('');
+    await page.getByRole('heading', { name: 'python', exact: true }).waitFor();
+    await main.getByText(/packages come from conda channels: .* answers/i).waitFor();
+    const row = page.getByRole('row', { name: /^numpy/ });
+    assert.match(await row.innerText(), /2\.4\.6[\s\S]*BSD/);
+    assert.match(await main.innerText(), /Python 3\.11\.\d+/);
+  });
+
+  await step('a notebook runs on it', async () => {
+    front = work = await page.context().newPage();
+    lab = await Lab.open(work, gateway.jupyter);
+    await lab.newNotebook();
+    assert.equal(await lab.text(await lab.run(find('pandas'))), 'False\n');
+    await work.keyboard.press('Control+s');
+    await work.locator('.jp-Dialog input[type=text]').fill('first.ipynb');
+    await work.locator('.jp-Dialog .jp-mod-accept').click();
+    await lab.file('first.ipynb').waitFor();
+  });
+
+  await step('a package is found, and what it changes is shown with sizes before it happens', async () => {
+    await look(page);
+    await add('pandas', 'requests');
+    const changes = dialog().getByLabel('Changes');
+    await changes.waitFor();
+    const said = await changes.innerText();
+    for (const name of ['pandas', 'requests', 'certifi']) assert.ok(said.includes(name), `${name} is not in\n${said}`);
+    assert.match(said, /MiB/);
+    assert.match(await dialog().innerText(), /stay as they are/);
+    await shot(page, 'environment-diff');
+  });
+
+  await step('it is built, in front of one\'s eyes', async () => {
+    await channel.faults({ slow: 3_000_000 }); // as on a train
+    await press('Build', dialog());
+    await page.waitForURL(/\/builds\/2$/);
+    await progress().getByText(/\d+ of \d+/).first().waitFor();
+    await progress().getByText(/Fetching packages/).waitFor();
+    await until('megabytes come', async () => /MiB of/.test(await progress().innerText()));
+    await shot(page, 'environment-build');
+  });
+
+  await step('a reload shows the same', async () => {
+    await page.reload();
+    await progress().getByText(/Fetching packages/).waitFor();
+    assert.match(await progress().innerText(), /Solve[\s\S]*done|\d+ of \d+/);
+  });
+
+  await step('the gateway is killed, and the page goes on', async () => {
+    page.expect(away, /ERR_INCOMPLETE_CHUNKED_ENCODING/);
+    assert.equal((await gateway.ask('GET', `${api}/python/builds/2`)).state, 'building');
+    await gateway.kill();
+    await page.getByText(/The connection is lost/).first().waitFor();
+    await gateway.serve();
+    await channel.faults({});
+    await page.getByText('New programs get this build').waitFor();
+    assert.equal(await active('python'), 2);
+  });
+
+  await step('the notebook says by itself that its kernel is on an older build', async () => {
+    await look(work);
+    await work.addLocatorHandler(work.locator('.jp-Dialog', { hasText: 'Server Connection Error' }), notice => notice.locator('button').last().click());
+    const notice = lab.notebook.locator('.hopyard-environment-notice');
+    await notice.getByText('build 1 in use, 2 active: restart to use').waitFor();
+    await shot(work, 'environment-notice');
+    await look(page);
+    await go('');
+    await main.getByText('Build 1 is in use by 1 program, 2 is active: restart to use.').waitFor();
+    await page.goto(gateway.url + '/projects/demo/running');
+    await page.getByText('2 is active: restart to use').waitFor();
+  });
+
+  await step('a restart takes the new build', async () => {
+    await look(work);
+    const notice = lab.notebook.locator('.hopyard-environment-notice');
+    await notice.click();
+    await lab.accept();
+    await notice.waitFor({ state: 'detached' });
+    assert.equal(await lab.text(await lab.run('import pandas; print(pandas.__version__)', 90_000)), '3.1.1\n');
+  });
+
+  await step('the saved notebook names the build that it ran on', async () => {
+    await lab.tool('docmanager:save').click();
+    const { lock } = await gateway.ask('GET', `${api}/python/builds/2`);
+    const saved = await until('its metadata says so', async () => {
+      const { content } = await gateway.ask('GET', '/p/demo/jupyter/api/contents/first.ipynb?type=notebook&content=1');
+      return content.metadata.hopyard?.build === 2 && content.metadata.hopyard;
+    });
+    assert.equal(saved.name, 'python');
+    assert.equal(saved.lock, lock);
+  });
+
+  await step('what does not fit together is shown as a tree', async () => {
+    await look(page);
+    await add('conflict-left', 'conflict-right');
+    const tree = dialog().getByLabel('What does not fit together');
+    await tree.waitFor();
+    assert.match(await tree.innerText(), /conflict-base/);
+    assert.equal(await button('Build', dialog()).count(), 0);
+    await shot(page, 'environment-conflict');
+  });
+
+  await step('a refusal of the policy names its rule', async () => {
+    await add('agpl');
+    await alert().first().waitFor();
+    assert.match(await alert().first().innerText(), /agpl has the licence AGPL-3\.0-only.*The rule is deny_licenses: AGPL-3\.0-only\./s);
+    assert.ok(await button('Build', dialog()).isDisabled());
+  });
+
+  await step('a misspelled name gives near ones, and one is taken with a click', async () => {
+    await go('/python/spec');
+    const editor = page.getByLabel('environment.yml', { exact: true }).last();
+    const text = await until('the text is there', () => editor.inputValue());
+    assert.match(text, /# what everybody here starts with/);
+    await editor.fill(text + '  - ipywidgts\n');
+    await press('Review changes');
+    await alert().getByText('Did you mean').waitFor();
+    await press('ipywidgets', alert());
+    await dialog().getByLabel('Changes').getByText('widgetsnbextension').waitFor();
+    await press('Cancel', dialog());
+    await press('Discard');
+  });
+
+  await step('a mistake in environment.yml is marked at its line', async () => {
+    const editor = page.getByLabel('environment.yml', { exact: true }).last();
+    await editor.fill('dependencies:\n  - python=3.11\n  - numpy: [\n');
+    await press('Review changes');
+    await alert().waitFor();
+    const said = await alert().innerText();
+    await press('Back', dialog());
+    const marked = await page.locator('.editor-lines .wrong').innerText();
+    assert.ok(said.includes(`line ${marked}`) || Number(marked) >= 3, `line ${marked} is marked: ${said}`);
+    assert.equal(await editor.getAttribute('aria-invalid'), 'true');
+    await press('Discard');
+  });
+
+  await step('a build is canceled', async () => {
+    await add('ipywidgets');
+    await channel.faults({ hang: 'ipywidgets-*' });
+    await press('Build', dialog());
+    await page.waitForURL(/\/builds\/3$/);
+    await progress().getByText(/Fetching packages/).waitFor();
+    await press('Cancel build');
+    await progress().getByText('canceled').waitFor();
+    await channel.faults({});
+    assert.equal(await active('python'), 2);
+  });
+
+  await step('yesterday comes back with one click', async () => {
+    await go('/python/builds');
+    await press('Roll back to build 1');
+    await dialog().getByText(/From build 2: /).waitFor();
+    await press('Roll back', dialog());
+    await page.getByText('python is back at build 1.').last().waitFor();
+    await page.getByText('Rolled back from 2 to 1').waitFor();
+    await look(work);
+    const notice = lab.notebook.locator('.hopyard-environment-notice');
+    await notice.getByText('build 2 in use, 1 active: restart to use').waitFor();
+    await notice.click();
+    await lab.accept();
+    await notice.waitFor({ state: 'detached' });
+    assert.equal(await lab.text(await lab.run(find('pandas'), 90_000)), 'False\n');
+  });
+
+  await step('a second environment is in Lab\'s launcher by itself, with a kernel of another language', async () => {
+    await lab.menu('File', 'New Launcher');
+    await look(page);
+    await go('');
+    await press('New environment');
+    await dialog().getByLabel('Name').fill('shells');
+    await dialog().getByLabel('environment.yml').fill('dependencies:\n  - python=3.11\n  - ipykernel\n  - bash-kernel\n  - bash-kernelspec\n');
+    await press('Make and build', dialog());
+    await page.getByText('New programs get this build').waitFor({ timeout: 60_000 });
+    await look(work);
+    const cards = work.locator('.jp-Launcher:not(.lm-mod-hidden) .jp-LauncherCard[data-category="Notebook"]');
+    await cards.filter({ hasText: 'Python 3.11 (shells)' }).waitFor();
+    await shot(work, 'environment-launcher');
+    await Promise.all([lab.connected(), cards.filter({ hasText: 'Bash (shells)' }).click()]);
+    await lab.idle();
+    assert.equal((await lab.text(await lab.run('echo $((6 * 7))'))).trim(), '42');
+  });
+
+  await step('an environment in use is not deleted, and the kernel is named', async () => {
+    const owner = await open(browser);
+    await owner.goto(gateway.login);
+    await owner.goto(gateway.url + '/projects/demo/environments/shells/settings');
+    await press('Delete environment', owner);
+    const asked = owner.getByRole('dialog');
+    await asked.getByText('These programs run on it and must be stopped first:').waitFor();
+    const listed = await asked.getByRole('listitem').first().innerText();
+    await asked.getByRole('textbox').fill('shells');
+    owner.expect(/409/);
+    await press('Delete environment', asked);
+    const refused = await asked.getByRole('alert').innerText();
+    assert.ok(refused.includes(listed.split(/\s/)[0]), `${JSON.stringify(refused)} does not name ${listed}`);
+    assert.equal(await active('shells'), 1);
+    owner.calm();
+    await owner.context().close();
+  });
+
+  await step('it is taken elsewhere in each form', async () => {
+    await look(page);
+    await go('/python/use');
+    await page.getByText('hopyard env run python --project demo -- python script.py').waitFor();
+    for (const [name, inside] of Object.entries(exports)) {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: `Download ${name}`, exact: true }).click()]);
+      const text = await readFile(await download.path(), 'utf8');
+      assert.match(text, inside, name);
+    }
+  });
+
+  await step('the notebook\'s environment is made again from it', async () => {
+    await press('Re-create an environment');
+    await dialog().getByLabel('Name').fill('again');
+    await dialog().getByRole('textbox', { name: 'Notebook' }).fill('first.ipynb');
+    await press('Make and build', dialog());
+    await page.getByText('The same content was built before, so it was ready at once.').waitFor();
+    const { metadata } = (await gateway.ask('GET', '/p/demo/jupyter/api/contents/first.ipynb?type=notebook&content=1')).content;
+    assert.equal((await gateway.ask('GET', `${api}/again/builds/1`)).lock, metadata.hopyard.lock);
+  });
+
+  await step('the pages fit wide and narrow screens, in light and dark', () => fits());
+
+  await step('the pages complained of nothing', () => page.calm());
+});
+
+const exports = {
+  'As written': /# what everybody here starts with/,
+  'environment.yml with exact versions': /numpy=2\.4\.6/,
+  'Explicit list': /@EXPLICIT[\s\S]*numpy-2\.4\.6-py311_0\.conda/,
+  'conda-lock': /"?sha256"?:/,
+  'requirements.txt with hashes': /numpy==2\.4\.6|no wheels|#/,
+  CycloneDX: /"bomFormat": ?"CycloneDX"/,
+};
+
+const pages = {
+  list: '', packages: '/python', spec: '/python/spec', builds: '/python/builds', build: '/python/builds/2', failed: '/python/builds/3', use: '/python/use',
+  settings: '/python/settings',
+};
+
+// fits visits all pages in four looks. Nothing may stick out sideways.
+async function fits() {
+  for (const width of [1280, 390]) {
+    for (const colorScheme of ['light', 'dark']) {
+      await page.setViewportSize({ width, height: width === 390 ? 844 : 800 });
+      await page.emulateMedia({ colorScheme });
+      for (const [name, path] of Object.entries(pages)) {
+        await page.goto(gateway.url + '/projects/demo/environments' + path);
+        await page.locator('h1').waitFor();
+        await until('it is drawn', async () => await page.locator('.bone, .skeleton').count() === 0);
+        await shot(page, `environment-${name}-${width}-${colorScheme}`);
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(over <= 0, `${path} sticks out by ${over} px at ${width} px`);
+      }
+    }
+  }
+}
