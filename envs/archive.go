@@ -167,10 +167,10 @@ func (s *Service) Search(ctx context.Context, project, text, from string, limit 
 	return found, nil
 }
 
-// Policy tells what a project's environments have to keep to, and how new ones are made.
+// Policy tells what a project's environments have to keep to, and how new ones are made. Private channels of others are not in it.
 func (s *Service) Policy(ctx context.Context, project string) (PolicyView, error) {
 	kind, why := s.cfg.Drivers.Kind(ctx)
-	rules := s.rules(project, nil)
+	rules := s.cfg.Rules.Shown(project)
 	return PolicyView{Rules: rules, Words: rules.Describe(), Kind: kind, Why: why}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/envs/policy"
 	"github.com/hopyard/hopyard/envs/spec"
 	"github.com/hopyard/hopyard/envs/venv"
 )
@@ -113,14 +114,14 @@ func (m *Makers) decide(ctx context.Context) (*choice, error) {
 	return m.fromIndex(ctx, s, fmt.Sprintf("%s cannot be used: %s", channels, sentence(cause)))
 }
 
+// anybodys are the rules for what every project gets: without the private channels, which are for some alone.
+func (m *Makers) anybodys() policy.Rules { return m.cfg.Rules.For("") }
+
 // named are the channels that a spec is solved with, as people call them.
 func (m *Makers) named(s *spec.Spec) string {
 	names := s.Channels
 	if len(names) == 0 {
-		names = m.cfg.Rules.DefaultChannels
-	}
-	if len(names) == 0 {
-		names = m.cfg.Rules.Channels(s)
+		names = m.anybodys().Defaults()
 	}
 	return strings.Join(names, ", ")
 }
@@ -135,7 +136,7 @@ func sentence(err error) string {
 }
 
 func (m *Makers) fromChannels(ctx context.Context, s *spec.Spec, why string) (*choice, error) {
-	channels := m.cfg.Rules.Channels(s)
+	channels := m.anybodys().Channels(s)
 	m.tell("asking %s", m.named(s))
 	d, err := m.Driver(lock.Conda)
 	if err != nil {

@@ -15,20 +15,31 @@ const (
 	condaDefaults = "defaults"
 )
 
-// defaults are the channels for specs that name none.
-func (r Rules) defaults() []string {
+// Defaults are the channels for specs that name none, as the site calls them. What r denies is not among them.
+func (r Rules) Defaults() []string {
 	if len(r.DefaultChannels) == 0 {
-		return []string{"conda-forge"}
+		return r.open([]string{"conda-forge"})
 	}
-	return r.DefaultChannels
+	return r.open(r.DefaultChannels)
 }
 
-// allowed are the channels that r allows, names, addresses or "*".
+// allowed are the channels that r allows, names, addresses or "*". What r denies is not among them: whoever reads what is allowed
+// is to learn of no channel that is closed to them.
 func (r Rules) allowed() []string {
 	if r.AllowedChannels != nil {
-		return r.AllowedChannels
+		return r.open(r.AllowedChannels)
 	}
-	return slices.Concat(r.defaults(), slices.Sorted(maps.Keys(r.ChannelURLs)))
+	return r.open(slices.Concat(r.Defaults(), slices.Sorted(maps.Keys(r.ChannelURLs))))
+}
+
+// open are those of channels that r does not deny.
+func (r Rules) open(channels []string) []string {
+	return slices.DeleteFunc(slices.Clone(channels), r.denies)
+}
+
+// denies says whether r denies a channel, whatever else allows it.
+func (r Rules) denies(channel string) bool {
+	return slices.ContainsFunc(r.DeniedChannels, func(entry string) bool { return r.covers(entry, channel) })
 }
 
 // indexes are the package indexes that r allows; empty means the tool's own.
@@ -85,27 +96,24 @@ func (r Rules) covers(entry, channel string) bool {
 
 // channelRule names the rule that refuses a channel; empty if none does.
 func (r Rules) channelRule(channel string) string {
-	has := func(list []string) bool {
-		return slices.ContainsFunc(list, func(entry string) bool { return r.covers(entry, channel) })
-	}
-	switch {
-	case has(r.DeniedChannels):
+	if r.denies(channel) {
 		return "denied_channels: " + channel
-	case !has(r.allowed()):
+	}
+	if !slices.ContainsFunc(r.allowed(), func(entry string) bool { return r.covers(entry, channel) }) {
 		return "allowed_channels"
 	}
 	return ""
 }
 
-// Channels are the channels to solve s with, in order: addresses where r knows them, else names. Which of them are allowed,
-// CheckSpec tells; conda's "defaults" is left out where r does not name it.
+// Channels are the channels to solve s with, in order: addresses where r knows them, else names. Denied ones are left out, and
+// conda's "defaults" where r does not name it; which of the others are allowed, CheckSpec tells.
 func (r Rules) Channels(s *spec.Spec) []string {
 	names := s.Channels
 	if len(names) == 0 {
-		names = r.defaults()
+		names = r.Defaults()
 	}
 	var all []string
-	for _, name := range names {
+	for _, name := range r.open(names) {
 		if name == condaDefaults && r.channelRule(name) != "" {
 			continue
 		}
@@ -119,16 +127,45 @@ func (r Rules) Channels(s *spec.Spec) []string {
 	return all
 }
 
-// For gives the rules for one project: private channels that it has no part in are denied.
+// For gives the rules for one project: private channels that it has no part in are denied. "" is a project without any.
 func (r Rules) For(project string) Rules {
 	r.DeniedChannels = slices.Clone(r.DeniedChannels)
 	for _, name := range slices.Sorted(maps.Keys(r.PrivateChannels)) {
-		members := r.PrivateChannels[name]
-		if !slices.Contains(members, project) && !slices.Contains(members, everything) {
+		if !r.member(name, project) {
 			r.DeniedChannels = append(r.DeniedChannels, name)
 		}
 	}
 	return r
+}
+
+func (r Rules) member(private, project string) bool {
+	members := r.PrivateChannels[private]
+	return slices.Contains(members, project) || slices.Contains(members, everything)
+}
+
+// Shown gives the rules for one project as its people may read them: private channels of others are not in them, by no name and no
+// address, and of its own ones not who else has them. What it gives is for reading: to check with it would allow too much.
+func (r Rules) Shown(project string) Rules {
+	var hidden []string
+	own := map[string][]string{}
+	for name := range r.PrivateChannels {
+		if r.member(name, project) {
+			own[name] = []string{project}
+		} else {
+			hidden = append(hidden, name)
+		}
+	}
+	secret := func(channel string) bool {
+		return slices.ContainsFunc(hidden, func(private string) bool { return r.covers(private, channel) })
+	}
+	shown := r
+	for _, list := range []*[]string{&shown.DefaultChannels, &shown.AllowedChannels, &shown.DeniedChannels} {
+		*list = slices.DeleteFunc(slices.Clone(*list), secret)
+	}
+	shown.ChannelURLs = maps.Clone(r.ChannelURLs)
+	maps.DeleteFunc(shown.ChannelURLs, func(name, _ string) bool { return secret(name) })
+	shown.PrivateChannels = own
+	return shown
 }
 
 // Domain is who may share the build of l: empty for all, else the names of the private channels that it has artifacts of,

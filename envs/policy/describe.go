@@ -38,12 +38,12 @@ func (r Rules) Describe() []string {
 
 func (r Rules) describeChannels() string {
 	if slices.Contains(r.allowed(), everything) {
-		return fmt.Sprintf("Conda packages come from any channel but %s, and from %s where environment.yml names none.", condaDefaults, list(r.defaults()))
+		return fmt.Sprintf("Conda packages come from any channel but %s, and from %s where environment.yml names none.", condaDefaults, list(r.Defaults()))
 	}
-	if r.AllowedChannels != nil && len(r.AllowedChannels) == 0 {
+	if len(r.allowed()) == 0 {
 		return "No conda channel is allowed."
 	}
-	return fmt.Sprintf("Conda packages come from %s, and from %s where environment.yml names no channel.", list(unique(r.allowed())), list(r.defaults()))
+	return fmt.Sprintf("Conda packages come from %s, and from %s where environment.yml names no channel.", list(unique(r.allowed())), list(r.Defaults()))
 }
 
 func (r Rules) describeIndex() string {

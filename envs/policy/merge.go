@@ -34,7 +34,7 @@ func mergeChannels(site, project Rules) []string {
 // mergeDefaults gives the project's channels as far as they are allowed; where nothing is left, the site's, and then all that
 // are allowed.
 func mergeDefaults(merged, site, project Rules) []string {
-	for _, list := range [][]string{project.DefaultChannels, site.defaults(), merged.AllowedChannels} {
+	for _, list := range [][]string{project.DefaultChannels, site.Defaults(), merged.AllowedChannels} {
 		var kept []string
 		for _, channel := range list {
 			if channel != everything && merged.channelRule(channel) == "" {

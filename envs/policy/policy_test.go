@@ -452,6 +452,51 @@ private_channels: {ours: [alpha]}
 	}
 }
 
+func TestPrivateChannelsAmongTheDefaultsAreForTheirProjectsAlone(t *testing.T) {
+	t.Parallel()
+	site := rules(t, `
+channels: [corp, open]
+channel_urls: {corp: https://example.org/hush, same: https://example.org/hush/label/rc, open: https://example.org/open}
+allowed_channels: [open, 'https://example.org/hush', corp]
+denied_channels: [https://example.org/hush/label/old]
+private_channels: {corp: [alpha, gamma]}
+`)
+	none, err := spec.Parse([]byte("dependencies: [x]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for project, want := range map[string]string{
+		"alpha": "https://example.org/hush https://example.org/open", "beta": "https://example.org/open", "": "https://example.org/open",
+	} {
+		if got := strings.Join(site.For(project).Channels(none), " "); got != want {
+			t.Errorf("channels of %q = %s, want %s", project, got, want)
+		}
+	}
+	told := func(project string) string {
+		shown := site.Shown(project)
+		b, err := json.Marshal(shown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b) + strings.Join(shown.Describe(), " ")
+	}
+	if got := told("beta"); strings.Contains(got, "corp") || strings.Contains(got, "hush") || strings.Contains(got, "gamma") || !strings.Contains(got, "open") {
+		t.Errorf("beta is told %s, want nothing of the private channel", got)
+	}
+	if got := told("alpha"); !strings.Contains(got, "corp") || !strings.Contains(got, "hush") || strings.Contains(got, "gamma") {
+		t.Errorf("alpha is told %s, want its channel and not who else has it", got)
+	}
+	asks, err := spec.Parse([]byte("channels: [other]\ndependencies: [x]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range site.For("beta").CheckSpec(asks) {
+		if strings.Contains(f.Message, "corp") || strings.Contains(f.Message, "hush") {
+			t.Errorf("beta is told %q, want nothing of the private channel", f.Message)
+		}
+	}
+}
+
 func TestDescribeTellsEveryRule(t *testing.T) {
 	t.Parallel()
 	text := strings.Join(rules(t, `

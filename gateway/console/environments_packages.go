@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -141,8 +140,7 @@ func (a *API) showEnvironmentPolicy(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p.Rules.PrivateChannels = ownChannels(p.Rules.PrivateChannels, c.Param("project")) // before they are put into words
-	words := p.Rules.Describe()
+	words := p.Words
 	if words == nil {
 		words = []string{}
 	}
@@ -150,15 +148,4 @@ func (a *API) showEnvironmentPolicy(c echo.Context) error {
 		envs.PolicyView
 		Words []string `json:"words"`
 	}{p, words})
-}
-
-// ownChannels are the private channels that a project may use: who else may is nothing that its members need to know.
-func ownChannels(all map[string][]string, project string) map[string][]string {
-	own := map[string][]string{}
-	for channel, projects := range all {
-		if slices.Contains(projects, project) {
-			own[channel] = []string{project}
-		}
-	}
-	return own
 }
