@@ -24,7 +24,7 @@ func Driver(s *store.Store, o *store.Order) (driver.Driver, error) {
 		}), nil
 	case lock.Venv:
 		return venv.New(venv.Config{
-			UV: o.Tools.UV, CacheDir: filepath.Join(s.Metadata(o.Options.Domain), "uv"), AuthFile: o.AuthFile,
+			UV: o.Tools.UV, Bases: o.Bases, CacheDir: filepath.Join(s.Metadata(o.Options.Domain), "uv"), AuthFile: o.AuthFile,
 			MemoryBytes: o.Limits.MemoryBytes, Offline: o.Offline, Log: log,
 		}), nil
 	default:

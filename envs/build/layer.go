@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,12 +14,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
 )
 
-// Modules are compiled once for each artifact and version of the language, and linked into every prefix that holds the artifact:
-// compiling all of an environment takes seconds, linking it milliseconds. A folder of the layer holds the compiled modules
-// of an artifact, named by their line in its index.
+// Modules are compiled once for each artifact and interpreter, and linked into every prefix that holds both: compiling all of an
+// environment takes seconds, linking it milliseconds. A folder of the layer holds the compiled modules of an artifact, named by
+// their line in its index. What one interpreter has compiled is never run by another: it would be trusted with the other's
+// environments.
 
 // fate is what became of a source.
 type fate byte
@@ -85,7 +89,7 @@ type artifact struct {
 type layer struct {
 	b         *builder
 	tag       string // "cpython-311"; empty where there is nothing to compile
-	dir       string // of the layer, for that tag
+	dir       string // of the layer, for that interpreter
 	artifacts []artifact
 
 	claims  map[string]int // source → index of the artifact that has it; conflicts have shared
@@ -103,7 +107,11 @@ func newLayer(b *builder) (*layer, error) {
 	if l.tag == "" {
 		return l, nil
 	}
-	l.dir = filepath.Join(b.store.Compiled(b.order.Options.Domain), l.tag)
+	by, err := compilerOf(b.lock)
+	if err != nil {
+		return nil, err
+	}
+	l.dir = filepath.Join(b.store.Compiled(b.order.Options.Domain), l.tag+"-"+by)
 	for _, p := range b.lock.Packages {
 		l.artifacts = append(l.artifacts, artifact{name: p.Name, sha256: p.SHA256, meta: cacheName(p) + ".json"})
 	}
@@ -140,6 +148,31 @@ func pythonTag(l *lock.Lock) string {
 		return "" // unchecked modules came with 3.7
 	}
 	return "cpython-" + major + minor
+}
+
+// compilerOf names the interpreter that a lock's modules are compiled by: of a conda environment, the artifacts of Python and of all that
+// it needs, whose libraries it loads; else the interpreter of the host, by its file.
+func compilerOf(l *lock.Lock) (string, error) {
+	sum := sha256.New()
+	if l.Kind == lock.Conda {
+		for _, part := range closure(l, "python") {
+			fmt.Fprintln(sum, part)
+		}
+		return hex.EncodeToString(sum.Sum(nil)[:8]), nil
+	}
+	if l.Base == nil {
+		return "", driver.Failf(driver.SpecInvalid, "the lock names no interpreter to build on")
+	}
+	path, err := filepath.EvalSymlinks(l.Base.Path)
+	if err != nil {
+		return "", driver.Failf(driver.ToolFailed, "Python %s is no longer at %s; install it again, or solve anew (%w)", l.Base.Version, l.Base.Path, err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("look at the interpreter: %w", err)
+	}
+	fmt.Fprintln(sum, path, l.Base.Version, info.Size(), info.ModTime().UnixNano())
+	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
 // folder is where the layer has the modules of an artifact.

@@ -44,6 +44,19 @@ func (b *builder) smoke(ctx context.Context) error {
 
 // smokeKey names all that ipykernel depends on in a lock, by hash; empty where there is no ipykernel.
 func smokeKey(l *lock.Lock) string {
+	hashes := closure(l, "ipykernel")
+	if len(hashes) == 0 {
+		return ""
+	}
+	if l.Base != nil {
+		hashes = append(hashes, fmt.Sprintf("base %s %s", l.Base.Path, l.Base.Version))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(hashes, "\n")))
+	return hex.EncodeToString(sum[:])
+}
+
+// closure names a package of a lock and all that it needs in it, with their hashes, sorted; nothing where it is not there.
+func closure(l *lock.Lock, name string) []string {
 	parts := map[string]lockPart{}
 	for _, p := range l.Packages {
 		parts[lock.NormalName(p.Name)] = lockPart{p.SHA256, requiresOf(p)}
@@ -51,11 +64,8 @@ func smokeKey(l *lock.Lock) string {
 	for _, w := range l.Wheels {
 		parts[lock.NormalName(w.Name)] = lockPart{w.SHA256, w.Requires}
 	}
-	if _, ok := parts["ipykernel"]; !ok {
-		return ""
-	}
 	var hashes []string
-	todo, seen := []string{"ipykernel"}, map[string]bool{}
+	todo, seen := []string{name}, map[string]bool{}
 	for len(todo) > 0 {
 		name := lock.NormalName(todo[0])
 		todo = todo[1:]
@@ -66,11 +76,7 @@ func smokeKey(l *lock.Lock) string {
 		}
 	}
 	slices.Sort(hashes)
-	if l.Base != nil {
-		hashes = append(hashes, fmt.Sprintf("base %s %s", l.Base.Path, l.Base.Version))
-	}
-	sum := sha256.Sum256([]byte(strings.Join(hashes, "\n")))
-	return hex.EncodeToString(sum[:])
+	return hashes
 }
 
 type lockPart struct {

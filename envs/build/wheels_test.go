@@ -56,6 +56,52 @@ func TestEnvironmentOfWheelsIsBuilt(t *testing.T) {
 	}
 }
 
+// TestModulesOfOneInterpreterAreNotRunByAnother: whoever could choose what compiles would choose what all environments run.
+func TestModulesOfOneInterpreterAreNotRunByAnother(t *testing.T) {
+	t.Parallel()
+	r := setup(t).fresh()
+	server := testchannel.Serve(t)
+	base, err := venv.FindBase(t.Context(), "")
+	if err != nil {
+		t.Skip(err)
+	}
+	s, err := spec.Parse([]byte("dependencies:\n  - pip:\n    - tabulate\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := venv.New(venv.Config{UV: r.tools.UV, Bases: []string{base.Path}, CacheDir: t.TempDir()})
+	l, err := d.Solve(t.Context(), driver.Request{Spec: s, Index: server.Simple()}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "python3")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\nexec "+base.Path+" \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	other := *l
+	other.Base = &lock.Base{Path: program, Version: base.Version}
+	theirs := r.build(&other, private(t), func(o *store.Order) { o.Bases = []string{program} })
+	ours, again := r.build(l, private(t)), r.build(l, store.Options{Variables: map[string]string{"TEST": t.Name() + " again"}})
+	compiled := func(m *store.Manifest) os.FileInfo {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(m.Prefix, "lib", "python3.*", "site-packages", "tabulate", "__pycache__", "__init__.*.pyc"))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("compiled modules = %v, %v", found, err)
+		}
+		info, err := os.Stat(found[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	if os.SameFile(compiled(theirs), compiled(ours)) {
+		t.Error("what another interpreter has compiled is run")
+	}
+	if r.store.Link() == "hardlink" && !os.SameFile(compiled(again), compiled(ours)) {
+		t.Error("what the same interpreter has compiled is not shared")
+	}
+}
+
 func TestBuildAfterTheCachesWereCollected(t *testing.T) {
 	t.Parallel()
 	r := setup(t).fresh()

@@ -132,20 +132,24 @@ func (m *Makers) equip(ctx context.Context) error {
 
 func (m *Makers) make(t tools.Tools) map[lock.Kind]driver.Driver {
 	c := m.cfg
-	var bases []string
-	if c.Python != "" {
-		bases = []string{c.Python}
-	}
 	return map[lock.Kind]driver.Driver{
 		lock.Conda: conda.New(conda.Config{
 			Tools: t, CacheDir: m.cache("conda"), Alias: c.Rules.ChannelAlias, ChannelURLs: c.Rules.ChannelURLs, AuthFile: c.AuthFile,
 			MemoryBytes: c.MemoryBytes, Timeout: c.Timeout, Offline: c.Offline, Log: c.Log,
 		}),
 		lock.Venv: venv.New(venv.Config{
-			UV: t.UV, Bases: bases, CacheDir: m.cache("uv"), AuthFile: c.AuthFile,
+			UV: t.UV, Bases: m.bases(), CacheDir: m.cache("uv"), AuthFile: c.AuthFile,
 			MemoryBytes: c.MemoryBytes, Timeout: c.Timeout, Offline: c.Offline, Log: c.Log,
 		}),
 	}
+}
+
+// bases are the interpreters that environments of wheels may stand on; nil means those on PATH.
+func (m *Makers) bases() []string {
+	if m.cfg.Python == "" {
+		return nil
+	}
+	return []string{m.cfg.Python}
 }
 
 // ToolsDir is where the tool environment is.

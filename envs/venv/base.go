@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,7 +54,7 @@ func gone(p tools.Python) bool {
 
 func (b *bases) names() []string {
 	if len(b.asked) > 0 {
-		return b.asked
+		return slices.Clone(b.asked)
 	}
 	var names []string
 	for minor := newest; minor >= oldest; minor-- {
@@ -132,15 +133,56 @@ func none(all []tools.Python, w wanted) error {
 	return at(w.pythonAt, f)
 }
 
-// checkBase makes sure that the interpreter of a lock is still there.
-func checkBase(base *lock.Base) error {
+// check makes sure that the interpreter of a lock is one of this host's, and still there. A lock may come from anybody, and what it
+// names is started.
+func (b *bases) check(ctx context.Context, base *lock.Base) error {
 	if base == nil || base.Path == "" {
 		return driver.Failf(driver.SpecInvalid, "the lock names no interpreter to build on")
 	}
-	if _, err := os.Stat(base.Path); err != nil {
+	path, err := filepath.EvalSymlinks(base.Path)
+	if err != nil {
 		return driver.Failf(driver.ToolFailed, "Python %s is no longer at %s; install it again, or solve anew (%w)", base.Version, base.Path, err)
 	}
+	if !b.has(ctx, path, minorVersion(base.Version)) {
+		return driver.Failf(driver.PolicyDenied, "%s is none of the Pythons of this host that environments may stand on; solve anew", base.Path)
+	}
 	return nil
+}
+
+// has reports whether path, which is no link, is the interpreter that one of the names leads to. Names on PATH may be scripts that
+// choose one, so that what is not found by its path is asked for; the likeliest first.
+func (b *bases) has(ctx context.Context, path, minor string) bool {
+	names := b.names()
+	slices.SortStableFunc(names, func(x, y string) int {
+		return -compareBool(x == "python"+minor, y == "python"+minor)
+	})
+	for _, name := range names {
+		if found, err := exec.LookPath(name); err == nil && sameFile(found, path) {
+			return true
+		}
+	}
+	for _, name := range names {
+		if p, err := tools.Probe(ctx, name); err == nil && sameFile(p.Path, path) {
+			return true
+		}
+	}
+	return false
+}
+
+func compareBool(x, y bool) int {
+	switch {
+	case x == y:
+		return 0
+	case x:
+		return 1
+	}
+	return -1
+}
+
+// sameFile reports whether a path leads to one that is no link.
+func sameFile(path, to string) bool {
+	got, err := filepath.EvalSymlinks(path)
+	return err == nil && got == to
 }
 
 // madeOn is the version of the interpreter that a virtual environment was made on, which must be of the lock's minor version:

@@ -144,7 +144,7 @@ func (d *Driver) Install(ctx context.Context, l *lock.Lock, at driver.Place, tel
 	if l.Kind != lock.Venv || len(l.Packages) > 0 {
 		return driver.Failf(driver.SpecInvalid, "the lock is for an environment of conda packages")
 	}
-	if err := checkBase(l.Base); err != nil {
+	if err := d.bases.check(ctx, l.Base); err != nil {
 		return err
 	}
 	tool := toolOf(d.config, l.Base.Path)

@@ -188,6 +188,34 @@ func TestInstallOnAnInterpreterThatHasGone(t *testing.T) {
 	}
 }
 
+// TestInstallStartsNoProgramThatALockNames: a lock may come from anybody.
+func TestInstallStartsNoProgramThatALockNames(t *testing.T) {
+	t.Parallel()
+	base, err := venv.FindBase(t.Context(), "")
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	started, program := filepath.Join(dir, "started"), filepath.Join(dir, "python3")
+	script := "#!/bin/sh\ntouch " + started + "\nexec " + base.Path + " \"$@\"\n"
+	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l := &lock.Lock{Version: lock.FormatVersion, Kind: lock.Venv, Platform: "linux-64", Base: &lock.Base{Path: program, Version: base.Version}}
+	at := newPlace(t)
+	err = newDriver(t, nil).Install(t.Context(), l, at, nil)
+	if f := driver.FailureOf(err); err == nil || f.Cause != driver.PolicyDenied || !strings.Contains(f.Message, "none of the Pythons of this host") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(started); err == nil {
+		t.Error("the program was started")
+	}
+	configured := newDriver(t, func(c *venv.Config) { c.Bases = []string{program} })
+	if err := configured.Install(t.Context(), l, at, nil); err != nil {
+		t.Errorf("a program that the site names: %v", err)
+	}
+}
+
 func TestSearchAndInfo(t *testing.T) {
 	t.Parallel()
 	server := testchannel.Serve(t)
