@@ -187,9 +187,16 @@ func (s *Service) LockByID(ctx context.Context, id string) (*lock.Lock, error) {
 	if id == "" || len(id) > 64 || strings.Contains(id, "/") {
 		return nil, problem.New(problem.NotFound, "there is no lock %q", id)
 	}
+	if l, ok := s.locks.get(id); ok {
+		return l, nil
+	}
 	r, err := s.cfg.Storage.Get(ctx, lockKeys+id)
 	if err != nil {
 		return nil, missing(err, "there is no lock %q", id)
 	}
-	return unpackLock(r.Value)
+	l, err := unpackLock(r.Value)
+	if err == nil {
+		s.locks.put(id, l)
+	}
+	return l, err
 }

@@ -70,6 +70,7 @@ type Service struct {
 	usage   usageCache
 	infos   infos
 	solved  solved
+	locks   locks
 	lane    chan struct{} // held by the build that is being solved
 	slots   chan struct{} // held by the builds whose builders run
 	lines   keyed         // held by who works on an environment's builds
