@@ -141,14 +141,21 @@ func (b *builder) make(ctx context.Context) error {
 	ctx, limit := newLimits(ctx, b.order.Limits)
 	defer limit.stop()
 	staged := make(chan error, 1)
-	go func() { staged <- pyc.stage() }() // while the driver's helper starts
+	var known *store.Known
+	go func() { // while the driver's helper starts
+		known = b.store.Known(similar)
+		staged <- pyc.stage()
+	}()
 	err = b.install(ctx, drv, limit)
 	if err = errors.Join(err, <-staged); err != nil {
 		return because(ctx, err)
 	}
 	limit.enter(driver.Finish)
-	return because(ctx, b.finish(ctx, pyc))
+	return because(ctx, b.finish(ctx, pyc, known))
 }
+
+// similar is how many prefixes are taken to have the same files.
+const similar = 3
 
 // install has the driver make the prefix, with the shared side of the caches locked: nobody collects from them meanwhile.
 func (b *builder) install(ctx context.Context, drv driver.Driver, limit *limits) error {

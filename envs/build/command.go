@@ -22,17 +22,20 @@ func (b *builder) command(ctx context.Context, program string, args ...string) *
 }
 
 // running is a program that has been started. Its wait must be called, once, after the last read from its pipes.
-type running struct{ ended, waiting chan error }
+type running struct {
+	wanted chan struct{} // closed when somebody waits
+	ended  chan error
+}
 
 func (r running) wait() error {
-	r.waiting <- nil
+	close(r.wanted)
 	return <-r.ended
 }
 
 // start starts a program with the memory that the order allows. The kernel ends a program with the thread that started it, not with
 // the process, so the thread is kept for as long as the program runs.
 func (b *builder) start(cmd *exec.Cmd) (running, error) {
-	r := running{ended: make(chan error, 1), waiting: make(chan error, 1)}
+	r := running{wanted: make(chan struct{}), ended: make(chan error, 1)}
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -45,7 +48,7 @@ func (b *builder) start(cmd *exec.Cmd) (running, error) {
 			}
 		}
 		if started <- err; err == nil {
-			<-r.waiting
+			<-r.wanted
 			r.ended <- cmd.Wait()
 		}
 	}()

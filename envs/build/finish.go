@@ -17,7 +17,7 @@ import (
 // finish makes an environment of what was installed: compiled, checked, tried, marked, sealed, on disk, and last its manifest. What
 // can be done side by side is: the interpreter compiles while we look at every file. Until it is known that no symlink
 // leads out of the prefix, everything that is written in it goes through an os.Root.
-func (b *builder) finish(ctx context.Context, pyc *layer) error {
+func (b *builder) finish(ctx context.Context, pyc *layer, known *store.Known) error {
 	b.events.tell(driver.Event{Type: driver.TypeProgress, Phase: driver.Finish})
 	root, err := os.OpenRoot(b.prefix())
 	if err != nil {
@@ -31,7 +31,7 @@ func (b *builder) finish(ctx context.Context, pyc *layer) error {
 	if err != nil {
 		return err
 	}
-	found, err := b.complete(ctx, root, pyc)
+	found, err := b.complete(ctx, root, pyc, known)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (b *builder) finish(ctx context.Context, pyc *layer) error {
 }
 
 // complete brings in the compiled modules and the metadata, and gives all that is then in the prefix, which no symlink leaves.
-func (b *builder) complete(ctx context.Context, root *os.Root, pyc *layer) (*tree, error) {
+func (b *builder) complete(ctx context.Context, root *os.Root, pyc *layer, known *store.Known) (*tree, error) {
 	if err := pyc.place(root); err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (b *builder) complete(ctx context.Context, root *os.Root, pyc *layer) (*tre
 	g.Go(func() error { return b.mark(root) })
 	g.Go(func() error { return pyc.compile(working, b.interpreter(root)) })
 	g.Go(func() (err error) {
-		found, err = walk(working, b.prefix(), changing, ".")
+		found, err = walk(working, b.prefix(), known, changing, ".")
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -82,10 +82,10 @@ func (b *builder) complete(ctx context.Context, root *os.Root, pyc *layer) (*tre
 	if err != nil {
 		return nil, err
 	}
-	if changed { // for the first time here: what was found is not true any more
-		found, changing = &tree{}, []string{"."}
+	if changed || !known.Valid() { // what was found is not true any more, or may not be
+		known, found, changing = &store.Known{}, &tree{}, []string{"."}
 	}
-	more, err := walk(ctx, b.prefix(), nil, changing...)
+	more, err := walk(ctx, b.prefix(), known, nil, changing...)
 	if err != nil {
 		return nil, err
 	}

@@ -77,3 +77,15 @@ func TestSmokeKeyIsOfWhatAKernelNeedsAlone(t *testing.T) {
 		t.Errorf("key without a kernel = %q", got)
 	}
 }
+
+func FuzzDirents(f *testing.F) {
+	f.Add(make([]byte, 24))
+	f.Add(append(make([]byte, 16), 24, 0, 8, 'a', 'b', 0, 0, 0))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, e := range appendDirents(nil, b) {
+			if e.name == "." || e.name == ".." || strings.ContainsRune(e.name, 0) {
+				t.Errorf("%q is an entry", e.name)
+			}
+		}
+	})
+}

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"sync"
 
 	"github.com/hopyard/hopyard/envs/store"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,33 +54,38 @@ func (s *staging) drop(dir, name string) {
 
 // link makes the links of all that was added.
 func (s *staging) link() error {
-	type job struct {
-		dir   string
-		names map[string]string
+	if len(s.pending) == 0 {
+		return nil
 	}
-	jobs := make(chan job, len(s.pending))
+	// Each worker has a folder to make folders in: two that made them in one would only wait for each other.
+	workers := min(4, runtime.NumCPU())
+	shares := make([]map[string]map[string]string, workers)
+	for i := range shares {
+		shares[i] = map[string]map[string]string{}
+	}
 	for dir, names := range s.pending {
-		at := filepath.Join(s.dir, strconv.Itoa(s.next))
+		i := s.next % workers
+		at := filepath.Join(s.dir, "w"+strconv.Itoa(i), strconv.Itoa(s.next))
 		s.next++
 		s.staged[dir] = at
-		jobs <- job{at, names}
+		shares[i][at] = names
 	}
-	close(jobs)
 	clear(s.pending)
-	var running sync.WaitGroup
-	errs := make([]error, min(4, runtime.NumCPU()))
-	for i := range errs {
-		running.Go(func() {
-			for j := range jobs {
-				if err := linkAll(j.dir, j.names); err != nil {
-					errs[i] = err
-					return
+	var linking errgroup.Group
+	for i, share := range shares {
+		linking.Go(func() error {
+			if err := os.MkdirAll(filepath.Join(s.dir, "w"+strconv.Itoa(i)), 0o755); err != nil {
+				return err
+			}
+			for dir, names := range share {
+				if err := linkAll(dir, names); err != nil {
+					return err
 				}
 			}
+			return nil
 		})
 	}
-	running.Wait()
-	return errors.Join(errs...)
+	return linking.Wait()
 }
 
 func linkAll(dir string, names map[string]string) error {

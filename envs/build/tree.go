@@ -44,6 +44,7 @@ func (t *tree) add(o *tree) {
 // walker visits folders with a few goroutines: reading 10,000 entries is a matter of system calls.
 type walker struct {
 	prefix string
+	known  map[uint64]int64 // bytes by inode
 	notYet map[string]bool
 	todo   chan string
 	left   sync.WaitGroup // folders that are not done
@@ -53,9 +54,9 @@ type walker struct {
 }
 
 // walk visits the folders, which are relative to prefix, and all below, but for those that are not to be looked at yet. What is no
-// file, folder or symlink is refused.
-func walk(ctx context.Context, prefix string, notYet []string, dirs ...string) (*tree, error) {
-	w := &walker{prefix: prefix, notYet: map[string]bool{}, todo: make(chan string, 1024)}
+// file, folder or symlink is refused. Known files are not looked at: theirs are most of the system calls that this takes.
+func walk(ctx context.Context, prefix string, known *store.Known, notYet []string, dirs ...string) (*tree, error) {
+	w := &walker{prefix: prefix, known: known.Bytes, notYet: map[string]bool{}, todo: make(chan string, 1024)}
 	for _, dir := range notYet {
 		w.notYet[dir] = true
 	}
@@ -114,8 +115,7 @@ func (w *walker) read(ctx context.Context, dir string, t *tree) (below []string,
 	if err != nil {
 		return nil, fmt.Errorf("read folder %s: %w", dir, err)
 	}
-	f := os.NewFile(uintptr(fd), dir)
-	defer f.Close()
+	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, fmt.Errorf("read folder %s: %w", dir, err)
@@ -124,25 +124,37 @@ func (w *walker) read(ctx context.Context, dir string, t *tree) (below []string,
 	t.bytes += st.Blocks * 512
 	t.own += st.Blocks * 512
 	t.folders += st.Blocks * 512
-	entries, err := f.ReadDir(-1)
+	entries, err := readDir(fd)
 	if err != nil {
 		return nil, fmt.Errorf("read folder %s: %w", dir, err)
 	}
 	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		switch e.Type() {
-		case fs.ModeDir:
+		if bytes, ok := w.known[e.inode]; ok && e.kind == unix.DT_REG {
+			t.files = append(t.files, store.Inode{Number: e.inode, Bytes: bytes})
+			t.bytes += bytes
+			t.shared++
+			continue
+		}
+		path := filepath.Join(dir, e.name)
+		kind := e.kind
+		if kind == unix.DT_UNKNOWN {
+			if kind, err = kindOf(fd, e.name); err != nil {
+				return nil, fmt.Errorf("read %s: %w", path, err)
+			}
+		}
+		switch kind {
+		case unix.DT_DIR:
 			if !w.notYet[path] {
 				below = append(below, path)
 			}
-		case fs.ModeSymlink:
+		case unix.DT_LNK:
 			t.links = append(t.links, path)
-		case 0:
-			if err := t.file(fd, e.Name(), path); err != nil {
+		case unix.DT_REG:
+			if err := t.file(fd, e.name, path); err != nil {
 				return nil, err
 			}
 		default:
-			return nil, broken("", "%s is a %v, which no environment may hold", path, e.Type())
+			return nil, broken("", "%s is a device, a pipe or a socket, which no environment may hold", path)
 		}
 	}
 	return below, nil
