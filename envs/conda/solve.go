@@ -40,7 +40,7 @@ func (d *Driver) Solve(ctx context.Context, req driver.Request, tell driver.Sink
 func (d *Driver) solveConda(ctx context.Context, req driver.Request, channels []string) (*lock.Lock, error) {
 	r := request{Op: "solve", Channels: d.addresses(channels), MinimumAge: req.MinimumAgeSeconds}
 	for _, dependency := range req.Spec.Dependencies {
-		r.Specs = append(r.Specs, dependency.Text)
+		r.Specs = append(r.Specs, d.addressed(dependency))
 	}
 	keep := preferred(req.Prefer, req.Upgrade)
 	r.prefer = func(h *helper, r *request) { h.table.prefer(keep, r) }
@@ -59,6 +59,15 @@ func (d *Driver) solveConda(ctx context.Context, req driver.Request, channels []
 	}
 	l.Python = minor(packages)
 	return l, nil
+}
+
+// addressed is a MatchSpec as the helper takes it: a channel that it names stands for an address, as elsewhere.
+func (d *Driver) addressed(r spec.Requirement) string {
+	rest, ok := strings.CutPrefix(r.Text, r.Channel+"::")
+	if r.Channel == "" || !ok {
+		return r.Text
+	}
+	return d.addresses([]string{r.Channel})[0] + "::" + rest
 }
 
 func (d *Driver) solveRecords(ctx context.Context, r request) (got solved, packages []lock.Package, err error) {

@@ -128,6 +128,22 @@ func TestSolveUsesNamesOfChannels(t *testing.T) {
 	}
 }
 
+func TestDependencyOfANamedChannelComesFromItsAddress(t *testing.T) {
+	t.Parallel()
+	server, other := testchannel.Serve(t), testchannel.Serve(t)
+	d := newDriver(t, func(c *conda.Config) {
+		c.ChannelURLs = map[string]string{"ours": server.Channel(), "theirs": other.Channel()}
+	})
+	req := wants(t, "ours", "theirs::packaging", "ours::python=3.11")
+	req.Channels = []string{"ours", "theirs"}
+	for _, p := range solve(t, d, req).Packages {
+		want := map[string]string{"packaging": other.URL, "python": server.URL}[p.Name]
+		if !strings.HasPrefix(p.URL, want) {
+			t.Errorf("%s comes from %s, want %s", p.Name, p.URL, want)
+		}
+	}
+}
+
 func TestManySolvesAtOnceAllGetTheirOwnAnswer(t *testing.T) {
 	t.Parallel()
 	d, channel := newDriver(t), local(t)
