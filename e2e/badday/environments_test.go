@@ -30,6 +30,19 @@ const tiny = "dependencies:\n  - activates\n"
 func startOn(t *testing.T, ch *testchannel.Server, settings map[string]any) *gateway {
 	t.Helper()
 	g := newGateway(t)
+	g.startOn(ch, settings)
+	return g
+}
+
+func (g *gateway) startOn(ch *testchannel.Server, settings map[string]any) {
+	g.t.Helper()
+	g.own()
+	g.configure(ch, settings)
+	g.first()
+}
+
+func (g *gateway) configure(ch *testchannel.Server, settings map[string]any) {
+	g.t.Helper()
 	g.write("starter.yml", []byte(tiny))
 	all := map[string]any{
 		"channel_urls": map[string]string{"conda-forge": ch.Channel()}, "index": ch.Simple(), "starter": filepath.Join(g.data, "starter.yml"),
@@ -37,10 +50,7 @@ func startOn(t *testing.T, ch *testchannel.Server, settings map[string]any) *gat
 	for name, value := range settings {
 		all[name] = value
 	}
-	g.own()
 	g.config(map[string]any{"prepared": g.prepared(), "environments": all})
-	g.first()
-	return g
 }
 
 // on is the gateway in a subtest.
@@ -78,8 +88,13 @@ func (g *gateway) own() {
 // create makes an environment and asks for its first build.
 func (g *gateway) create(name string, dependencies ...string) {
 	g.t.Helper()
+	g.createText(name, text(dependencies...))
+}
+
+func (g *gateway) createText(name, text string) {
+	g.t.Helper()
 	var answer json.RawMessage
-	body := map[string]any{"name": name, "text": text(dependencies...)}
+	body := map[string]any{"name": name, "text": text}
 	if status := g.ask("POST", environments, body, &answer); status != http.StatusCreated {
 		g.t.Fatalf("create %s: %d %s", name, status, answer)
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,6 +56,8 @@ type gateway struct {
 	token string
 	cmd   *exec.Cmd
 	log   *logged
+	// inside is the program that starts the gateway in its place, with its arguments; empty for none.
+	inside []string
 }
 
 // start serves an empty data directory. It has the kernelspecs python3, test (a kernel that does what it is told) and dead (one
@@ -119,7 +122,8 @@ func (g *gateway) serve() {
 	if u, err := url.Parse(g.url); err == nil && u.Host != "" {
 		listen = u.Host
 	}
-	g.cmd = exec.Command(binary, "serve", "--data", g.data, "--listen", listen, "--demo", "--config", filepath.Join(g.data, "config.yaml"))
+	args := append(slices.Clone(g.inside), binary, "serve", "--data", g.data, "--listen", listen, "--demo", "--config", filepath.Join(g.data, "config.yaml"))
+	g.cmd = exec.Command(args[0], args[1:]...)
 	g.cmd.Stderr = g.log
 	out, err := g.cmd.StdoutPipe()
 	if err != nil {

@@ -1,0 +1,252 @@
+//go:build e2e
+
+package badday_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/hopyard/hopyard/envs"
+	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/store"
+	"github.com/hopyard/hopyard/internal/testchannel"
+)
+
+// lengthy has something to do in every phase, and so much to fetch that one can see it.
+const lengthy = `
+dependencies:
+  - python=3.11
+  - pandas
+  - pip:
+    - tabulate
+    - cowsay
+variables: {N: '%d'}
+`
+
+func TestKilledInEveryPhase(t *testing.T) {
+	t.Parallel()
+	for name, victim := range map[string]func(g *gateway, id string){
+		"gateway": func(g *gateway, _ string) { g.kill(); g.serve() },
+		"agent":   func(g *gateway, id string) { slay(g.t, parent(g.t, g.builder(id))) },
+		"builder": func(g *gateway, id string) { slay(g.t, g.builder(id)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ch := testchannel.Serve(t)
+			g := startOn(t, ch, nil)
+			g.ready("python", 1)
+			for i, phase := range []driver.Phase{driver.Fetch, driver.Link, driver.Pip, driver.Finish} {
+				name := "in-" + string(phase)
+				ch.Slow(5_000_000)
+				g.createText(name, fmt.Sprintf(lengthy, i)) // each a prefix of its own
+				g.reach(name, phase)
+				ch.Slow(0)
+				victim(g, g.build(name, 1).ID)
+				prefix := g.ready(name, 1) // a builder that is lost once is started again
+				g.whole(prefix)
+			}
+			g.swept()
+			if out, err := g.stop(); err != nil {
+				t.Errorf("stop: %v: %s", err, out)
+			}
+			eventually(t, "no process of a build is left", func() bool { return !strings.Contains(strings.Join(g.processes(), "\n"), "--id") })
+		})
+	}
+}
+
+// reach waits until a build that is under way is in the phase.
+func (g *gateway) reach(name string, phase driver.Phase) {
+	g.t.Helper()
+	want := []byte(`"phase":"` + string(phase) + `"`)
+	eventually(g.t, name+" is in "+string(phase), func() bool {
+		b := g.build(name, 1)
+		if b.State.Ended() {
+			g.t.Fatalf("%s is %s before anybody could kill it in %s: %+v", name, b.State, phase, b.Failure)
+		}
+		told, _ := os.ReadFile(g.store("work", b.ID, "events.jsonl"))
+		return b.ID != "" && bytes.Contains(told, want)
+	})
+}
+
+// builder is the process that makes a prefix.
+func (g *gateway) builder(id string) int {
+	g.t.Helper()
+	for _, p := range g.processes() {
+		if number, command, _ := strings.Cut(p, " "); strings.Contains(command, " build --store ") && strings.Contains(command, "--id "+id) {
+			pid, _ := strconv.Atoi(number)
+			if !strings.Contains(command, " agent ") {
+				return pid
+			}
+		}
+	}
+	g.t.Fatalf("nobody makes %s: %q", id, g.processes())
+	return 0
+}
+
+func slay(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		t.Fatal(err)
+	}
+}
+
+// whole checks that all files of an environment are there, and that it works.
+func (g *gateway) whole(prefix string) {
+	g.t.Helper()
+	var manifest store.Manifest
+	text, err := os.ReadFile(g.store("m", filepath.Base(prefix)+".json"))
+	if err != nil || json.Unmarshal(text, &manifest) != nil {
+		g.t.Fatalf("the manifest of %s: %v: %s", prefix, err, text)
+	}
+	files := 0
+	_ = filepath.WalkDir(prefix, func(_ string, entry os.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			files++
+		}
+		return err
+	})
+	if files != manifest.Files {
+		g.t.Errorf("%s has %d files, and should have %d", prefix, files, manifest.Files)
+	}
+	python := exec.CommandContext(g.t.Context(), filepath.Join(prefix, "bin", "python"), "-c", "import pandas, cowsay, tabulate")
+	if out, err := python.CombinedOutput(); err != nil {
+		g.t.Errorf("%s: %v: %s", prefix, err, out)
+	}
+}
+
+func TestBuilderThatDiesEveryTimeFailsTheBuild(t *testing.T) {
+	t.Parallel()
+	ch := testchannel.Serve(t)
+	g := startOn(t, ch, nil)
+	g.ready("python", 1)
+	ch.Hang("symlink-inside*.conda")
+	g.create("doomed", "symlink-inside")
+	last := 0
+	eventually(t, "it has failed", func() bool {
+		b := g.build("doomed", 1)
+		for _, p := range g.processes() {
+			number, command, _ := strings.Cut(p, " ")
+			if pid, _ := strconv.Atoi(number); pid != last && b.ID != "" && strings.Contains(command, " build --store ") && !strings.Contains(command, " agent ") {
+				slay(t, pid)
+				last = pid
+			}
+		}
+		return b.State.Ended()
+	})
+	g.fails("doomed", 1, driver.WorkerLost)
+	g.swept()
+	ch.Set(testchannel.Faults{})
+	g.ready("doomed", g.again("doomed"))
+}
+
+func TestGatewayIsKilledWhileItSolves(t *testing.T) {
+	t.Parallel()
+	ch := testchannel.Serve(t)
+	g := startOn(t, ch, nil)
+	g.ready("python", 1)
+	ch.Hang("*")
+	g.create("solving", "symlink-inside")
+	eventually(t, "it solves", func() bool { return g.build("solving", 1).State == envs.Solving })
+	g.kill()
+	ch.Set(testchannel.Faults{})
+	g.serve()
+	g.ready("solving", 1)
+}
+
+func TestTwoEditsAtOnceAreBothInTheBuildOrOneIsRefused(t *testing.T) {
+	t.Parallel()
+	ch := testchannel.Serve(t)
+	g := startOn(t, ch, map[string]any{"builds": 1})
+	g.ready("python", 1)
+	g.create("edited", "symlink-inside")
+	g.ready("edited", 1)
+	ch.Hang("link-script*.conda")
+	g.create("ahead", "link-script") // the next ones queue
+	g.reach("ahead", driver.Fetch)
+	packages := []string{"constrainer", "odd-names", "cycle-one"}
+	statuses := make(chan int, len(packages))
+	for _, name := range packages {
+		go func() {
+			statuses <- g.ask("POST", environments+"/edited/packages", map[string]any{"add": []map[string]string{{"name": name, "from": "conda"}}}, nil)
+		}()
+	}
+	accepted := 0
+	for range packages {
+		switch status := <-statuses; status {
+		case http.StatusAccepted:
+			accepted++
+		case http.StatusConflict:
+		default:
+			t.Errorf("an edit was answered with %d", status)
+		}
+	}
+	ch.Set(testchannel.Faults{})
+	var e envs.Environment
+	eventually(t, "all builds have ended", func() bool {
+		g.ask("GET", environments+"/edited", nil, &e)
+		return e.Latest.State.Ended() && e.Active.Build == e.Latest.Number
+	})
+	var revision envs.Revision
+	g.ask("GET", environments+"/edited/spec", nil, &revision)
+	found := 0
+	for _, name := range packages {
+		if strings.Contains(revision.Text, name) {
+			found++
+		}
+	}
+	if found != accepted {
+		t.Errorf("%d edits were accepted and %d are in:\n%s", accepted, found, revision.Text)
+	}
+	if e.Latest.Number != 2 {
+		t.Errorf("they took %d builds, want one: they waited together", e.Latest.Number-1)
+	}
+
+	// The whole text: who began from an older revision is told so.
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPut, g.url+environments+"/edited/spec", strings.NewReader(text("activates")))
+	req.Header.Set("Authorization", "token "+g.token)
+	req.Header.Set("Content-Type", "text/yaml")
+	req.Header.Set("If-Match", `"r1"`)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusConflict {
+		t.Errorf("a text from revision 1: %d, want 409", res.StatusCode)
+	}
+}
+
+func TestEnvironmentInUseIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	g := startOn(t, testchannel.Serve(t), nil)
+	g.ready("python", 1)
+	g.create("used", "python=3.11", "ipykernel")
+	g.ready("used", 1)
+	kernel := g.startKernel("used")
+	b := g.open(t, kernel)
+	if got := b.result("6 * 7"); got != "42" {
+		t.Fatalf("the kernel says %q", got)
+	}
+	var refused struct{ Error struct{ Message string } }
+	if status := g.ask("DELETE", environments+"/used", nil, &refused); status != http.StatusConflict {
+		t.Errorf("delete: %d, want 409", status)
+	}
+	if !strings.Contains(refused.Error.Message, "kernel of admin") {
+		t.Errorf("the refusal names no kernel: %q", refused.Error.Message)
+	}
+	if got := b.result("import json; json.dumps(1)"); got != "'1'" {
+		t.Errorf("the kernel says %q afterwards", got)
+	}
+	g.ask("DELETE", jupyter+"/api/kernels/"+kernel, nil, nil)
+	eventually(t, "it is deleted", func() bool { return g.ask("DELETE", environments+"/used", nil, nil) < 300 })
+}
