@@ -14,6 +14,8 @@ type step struct {
 	env envRecord
 	rev storage.Revision // of what is stored; 0 for a new one
 	ops []storage.Op
+	// roster is the revision of the project's roster that others saw; 0 where there is none.
+	roster storage.Revision
 	// revised are the revisions that it adds, by number.
 	revised map[int]Revision
 	// after is run when it has happened.

@@ -110,16 +110,16 @@ func (s *Service) vacant(ctx context.Context, by By, project, name string, rules
 	case !errors.Is(err, storage.ErrNotFound):
 		return nil, err
 	}
-	others, err := s.environments(ctx, project)
+	st := &step{env: envRecord{Environment: Environment{Project: project, Name: name, Created: s.now(), CreatedBy: by.User}}}
+	others, err := s.others(ctx, st)
 	if err != nil {
 		return nil, err
 	}
 	if limit := rules.MaxEnvironments; limit > 0 && len(others) >= limit {
 		return nil, problem.New(problem.TooMany, "project %s has %d environments and may have no more", project, limit)
 	}
-	return &step{env: envRecord{Environment: Environment{
-		Project: project, Name: name, Created: s.now(), CreatedBy: by.User, Default: len(others) == 0,
-	}}}, nil
+	st.enroll(others, "")
+	return st, nil
 }
 
 // source finds what a new environment is to hold.

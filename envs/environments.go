@@ -152,32 +152,20 @@ func (s *Service) Update(ctx context.Context, by By, project, name string, p Pat
 		if p.Policy != nil {
 			st.env.Policy = p.Policy
 		}
-		if p.Default != nil {
-			return s.makeDefault(ctx, st)
+		if p.Default == nil {
+			return nil
 		}
-		return nil
+		others, err := s.others(ctx, st)
+		if err == nil {
+			st.enroll(others, name)
+		}
+		return err
 	})
 	if err != nil {
 		return Environment{}, err
 	}
 	s.audit(ctx, by, "environment_changed", project, name, "")
 	return s.Get(ctx, project, name)
-}
-
-// makeDefault makes the environment of st the default one, and no other.
-func (s *Service) makeDefault(ctx context.Context, st *step) error {
-	st.env.Default = true
-	others, err := all[envRecord](ctx, s.cfg.Storage, envKeys+st.env.Project+"/")
-	if err != nil {
-		return err
-	}
-	for _, o := range others {
-		if o.value.Default && o.value.Name != st.env.Name {
-			o.value.Default = false
-			st.update(o.key, o.value, o.rev)
-		}
-	}
-	return nil
 }
 
 // Delete removes an environment with its history and logs. A problem.Conflict names the programs that run on it. Files stay
@@ -209,33 +197,17 @@ func (s *Service) Delete(ctx context.Context, by By, project, name string) error
 // remove deletes an environment for everybody, and then all that belongs to it.
 func (s *Service) remove(ctx context.Context, by By, project, name string) error {
 	_, err := s.change(ctx, project, name, func(st *step) error {
-		wasDefault := st.env.Default
-		st.env.Deleting, st.env.Default, st.env.Active = true, false, nil
-		if wasDefault {
-			return s.passDefault(ctx, st)
+		st.env.Deleting, st.env.Active = true, nil
+		others, err := s.others(ctx, st)
+		if err == nil {
+			st.enroll(others, "")
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
 	}
 	return s.finishRemoval(ctx, by, project, name)
-}
-
-// passDefault makes the oldest of the others the default one.
-func (s *Service) passDefault(ctx context.Context, st *step) error {
-	others, err := all[envRecord](ctx, s.cfg.Storage, envKeys+st.env.Project+"/")
-	if err != nil {
-		return err
-	}
-	others = slices.DeleteFunc(others, func(o stored[envRecord]) bool { return o.value.Deleting || o.value.Name == st.env.Name })
-	if len(others) == 0 {
-		return nil
-	}
-	heir := slices.MinFunc(others, func(a, b stored[envRecord]) int { return a.value.Created.Compare(b.value.Created) })
-	heir.value.Default = true
-	st.update(heir.key, heir.value, heir.rev)
-	return nil
 }
 
 // finishRemoval removes all that belongs to an environment that is marked as deleted, and the mark last. It is harmless twice: every
@@ -319,7 +291,7 @@ func (s *Service) Forget(ctx context.Context, by By, project string) error {
 			return err
 		}
 	}
-	return nil
+	return s.disband(ctx, project)
 }
 
 // audit takes note of what somebody did; a lost note is logged and stops nothing.
