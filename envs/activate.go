@@ -120,7 +120,7 @@ func (s *Service) restore(ctx context.Context, by By, project, name string, n in
 	if err != nil {
 		return Activation{}, err
 	}
-	s.auditActivation(ctx, by, project, name, n, back)
+	s.audit(ctx, by, "environment_restoring", project, name, fmt.Sprintf("build %d is to be in use again", n))
 	return a, s.enqueue(ctx, project, name)
 }
 

@@ -135,6 +135,43 @@ func TestCollectedBuildIsRestoredFromItsLock(t *testing.T) {
 	}
 }
 
+func TestCollectedBuildIsRestoredWhereItsTrustDomainIsNow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.change = func(c *envs.Config) { c.Keep = 1 }
+	g := s.open()
+	old := versions(t, g, 2)[0]
+	s.clock.forward(2 * time.Hour)
+	_, err := g.Collect(t.Context(), ann, "demo")
+	must(t, err)
+	s.rules.ChannelURLs = map[string]string{"hush": "https://example.org"}
+	s.rules.PrivateChannels = map[string][]string{"hush": {"demo"}}
+	g = s.reopen(g)
+	s.order("fail")
+	_, err = g.Activate(t.Context(), bob, "demo", "science", 1, "as it was")
+	must(t, err)
+	eventually(t, "the restoration has failed", func() bool {
+		b, err := g.GetBuild(t.Context(), "demo", "science", 1)
+		return err == nil && b.Failure != nil
+	})
+	events := g.events(t, "demo", "science", 1, 0)
+	if last := events[len(events)-1]; last.State != string(envs.Failed) || last.Failure == nil {
+		t.Errorf("last event = %+v, want it failed with the reason", last)
+	}
+	if s.audit.has("bob environment_rolled_back") {
+		t.Error("the audit log tells of an activation that has not happened")
+	}
+	s.release("fail")
+	_, err = g.Activate(t.Context(), bob, "demo", "science", 1, "as it was")
+	must(t, err)
+	b := g.is(t, "demo", "science", 1, envs.Ready)
+	r, err := g.Resolve(t.Context(), "demo")
+	if err != nil || r.Build != 1 || r.ID != b.ID || b.ID == old.ID || b.Lock != old.Lock {
+		t.Errorf("Resolve() = %+v, %v, build = %+v, want the same lock at another place than %s", r, err, b, old.ID)
+	}
+	eventually(t, "the audit log tells of it", func() bool { return s.audit.has("bob environment_rolled_back") })
+}
+
 func TestTwoSitesOnOneStoreKeepEachOthersBuilds(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

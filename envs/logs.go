@@ -129,9 +129,17 @@ func (j *journal) close() error {
 	return j.file.Close()
 }
 
-// resultOf is the last event of a build that is over.
+// resultOf is the last event of a build that is over. That one which failed to be restored is as ready as it was is not what
+// came of it.
 func resultOf(b buildRecord, text string) driver.Event {
-	return driver.Event{Type: driver.TypeResult, State: string(b.State), Failure: b.Failure, Text: text}
+	state := b.State
+	switch {
+	case b.Failure != nil && b.Failure.Cause == driver.Canceled:
+		state = CanceledS
+	case b.Failure != nil:
+		state = Failed
+	}
+	return driver.Event{Type: driver.TypeResult, State: string(state), Failure: b.Failure, Text: text}
 }
 
 // seal ends the log of a build on which nobody works. It is harmless twice.

@@ -155,7 +155,9 @@ func (r *run) canceled(ctx context.Context) error {
 		text = r.rec.Failure.Message
 	}
 	e := resultOf(r.rec, text)
-	e.State = string(CanceledS)
+	if !r.rec.State.Ended() { // it has been asked for anew already
+		e.State = string(CanceledS)
+	}
 	return errors.Join(err, r.log.add(e))
 }
 
@@ -269,8 +271,11 @@ func (r *run) restored(ctx context.Context) (*plan, error) {
 	}
 	p.inputs, p.kind = r.rec.Inputs, l.Kind
 	p.settle(l)
-	p.id = r.rec.ID // the rules may name its domain otherwise by now; the files go where they were
-	return p, nil
+	if p.id == r.rec.ID {
+		return p, nil
+	}
+	// The rules name its trust domain otherwise by now, or prefixes are laid out anew: its files go elsewhere.
+	return p, r.update(ctx, func(b *buildRecord) { b.take(p) })
 }
 
 // settled solves, unless what it comes to is known.
@@ -398,14 +403,16 @@ func (r *run) solve(ctx context.Context, d driver.Driver, p *plan) error {
 
 // whole makes the build ready, and the one in use unless somebody has chosen another since it was asked for.
 func (r *run) whole(ctx context.Context, m *store.Manifest) error {
-	text := ""
+	text, by, activated, back := "", "", false, false
 	now := r.s.now()
-	env, err := r.s.change(ctx, r.ref.project, r.ref.name, func(st *step) error {
+	_, err := r.s.change(ctx, r.ref.project, r.ref.name, func(st *step) error {
 		if err := r.reread(ctx); err != nil {
 			return err
 		}
+		activated = false
 		next := r.rec
-		then, by, chosen := next.activation(), next.By, next.Restore
+		then, chosen := next.activation(), next.Restore
+		by = next.By
 		if next.Restore {
 			then, by = next.Then, next.ThenBy
 		}
@@ -422,7 +429,7 @@ func (r *run) whole(ctx context.Context, m *store.Manifest) error {
 			next.Reason = saying(next.Reason, text)
 			st.ops[len(st.ops)-1] = storage.Update(r.key(), encode(next), r.rev)
 		default:
-			text = then
+			text, activated, back = then, true, st.env.Active != nil && st.env.Active.Build > next.Number
 			st.activate(next, m, by, then, chosen, now)
 		}
 		st.then(func() { r.rec = next })
@@ -437,10 +444,11 @@ func (r *run) whole(ctx context.Context, m *store.Manifest) error {
 		return storageError{err}
 	}
 	r.s.usage.forget()
-	if env.Active != nil && env.Active.Build == r.ref.n {
-		r.s.audit(ctx, By{User: r.rec.By}, "environment_activated", r.ref.project, r.ref.name, text)
+	if activated {
+		r.s.auditActivation(ctx, By{User: by}, r.ref.project, r.ref.name, r.ref.n, back)
 	}
 	r.s.cfg.Log.InfoContext(ctx, "build of an environment is ready", "project", r.ref.project, "environment", r.ref.name, "build", r.ref.n,
 		"reused", r.rec.Reused)
-	return r.log.add(resultOf(r.rec, text))
+	r.tell(resultOf(r.rec, text)) // it is ready, whether that can be written or not
+	return nil
 }

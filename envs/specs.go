@@ -318,6 +318,9 @@ func (s *Service) instant(ctx context.Context, st *step, b *buildRecord, before 
 	reason := b.activation()
 	st.activate(*b, m, b.By, reason, false, s.now())
 	rec := *b
-	st.then(func() { s.tellInstant(rec, reason) })
+	st.then(func() {
+		s.tellInstant(rec, reason)
+		s.auditActivation(ctx, By{User: rec.By}, rec.Project, rec.Environment, rec.Number, false)
+	})
 	return nil
 }
