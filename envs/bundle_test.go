@@ -324,6 +324,21 @@ func (d *solver) lock(req driver.Request) *lock.Lock {
 	return l
 }
 
+func (d *solver) Complete(_ context.Context, l *lock.Lock, _ string) (*lock.Lock, error) {
+	l = l.Bare()
+	if l.Kind == lock.Venv {
+		l.Base = &lock.Base{Path: "/usr/bin/python3", Version: "3.11.7"}
+	}
+	for i := range l.Wheels {
+		l.Wheels[i].Size = 100
+	}
+	return l, nil
+}
+
+func (d *solver) Places(context.Context, []string) (driver.Places, error) {
+	return driver.Places{}, nil
+}
+
 func (d *solver) Search(_ context.Context, q driver.Query) ([]driver.Found, error) {
 	return []driver.Found{{Name: q.Text + "-tools", From: "pip", Versions: []string{"2.0", "1.0"}}}, nil
 }

@@ -55,7 +55,8 @@ type Driver struct {
 	uv *uv.Tool
 
 	mu     sync.Mutex
-	live   *helper // for solving and searching; nil until it is needed
+	live   *helper           // for solving and searching; nil until it is needed
+	known  map[string]string // addresses of channels by name
 	closed bool
 }
 
@@ -72,7 +73,7 @@ func New(c Config) *Driver {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Driver{c: c, uv: &uv.Tool{
+	return &Driver{c: c, known: map[string]string{}, uv: &uv.Tool{
 		Path: c.Tools.UV, Cache: filepath.Join(c.CacheDir, "uv"), AuthFile: c.AuthFile, Offline: c.Offline,
 		MemoryBytes: c.MemoryBytes, Pinned: uv.Pinned{Python: c.Tools.Python},
 	}}

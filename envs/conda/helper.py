@@ -106,11 +106,11 @@ class Records:
             new.append((number, record))
         return number
 
-    def known(self, generation, numbers, texts):
-        """The records of the numbers, and those whose texts were sent whole."""
+    def known(self, generation, numbers):
+        """The records of the numbers."""
         if numbers and generation != self.generation:
             raise Failure("stale", "these numbers are of another generation")
-        return [self.records[number] for number in numbers] + revive(texts)
+        return [self.records[number] for number in numbers]
 
 
 def revive(texts):
@@ -219,7 +219,8 @@ class Solver:
     """Solves and searches. What it has read of channels stays in memory."""
 
     def __init__(self, config):
-        self.alias = config.get("alias")
+        alias = config.get("alias")
+        self.alias = alias.rstrip("/") + "/" if alias else None  # py-rattler puts a name in the place of what follows the last slash
         self.cache = config["cache"]
         self.offline = config.get("offline", False)
         self.timeout = config["timeout"]
@@ -238,13 +239,20 @@ class Solver:
             )
         return self.gateway
 
-    def channels(self, names):
-        """The channels of the names or addresses. One that was not asked for a while is looked at again."""
+    def named(self, names):
+        """The channels of the names or addresses."""
         config = rattler.ChannelConfig(self.alias) if self.alias else rattler.ChannelConfig()
         try:
-            channels = [rattler.Channel(name, config) for name in names]
+            return [rattler.Channel(name, config) for name in names]
         except Exception as error:
             raise Failure("spec_invalid", f"this is not a channel: {clean(str(error))}") from error
+
+    async def places(self, request, _tell):
+        return {"channels": [bare(channel.base_url) for channel in self.named(request["channels"])]}
+
+    def channels(self, names):
+        """The channels of the names or addresses. One that was not asked for a while is looked at again."""
+        channels = self.named(names)
         now = time.monotonic()
         for channel in channels:
             if now - self.asked.get(channel.base_url, -REFRESH) >= REFRESH:
@@ -254,6 +262,33 @@ class Solver:
                 self.records.forget()
         return channels
 
+    async def find(self, channels, wanted):
+        """The channels' own records of the artifacts, by file and hash; None for those that they do not have. What somebody else says of
+        an artifact must never be taken for a record: it would decide what is solved for everybody."""
+        if not wanted:
+            return []
+        names = sorted({artifact["name"] for artifact in wanted})
+        found = await again(self.open().query, channels, PLATFORMS, names, recursive=False)
+        records = {(r.file_name, r.sha256.hex()): r for of in found for r in of if r.sha256}
+        return [records.get((urllib.parse.unquote(artifact["url"].rsplit("/", 1)[1]), artifact["sha256"])) for artifact in wanted]
+
+    async def complete(self, request, _tell):
+        """The channels' records of artifacts, in their order; those that no channel has are named by their place."""
+        channels = self.channels(request["channels"])
+        try:
+            records = await self.find(channels, request["artifacts"])
+        except Exception as error:
+            raise explain(error, channels) from error
+        new = []
+        fields = {
+            "records": [self.records.number(record, new) for record in records if record],
+            "missing": [place for place, record in enumerate(records) if not record],
+            "generation": self.records.generation,
+            "channels": [bare(channel.base_url) for channel in channels],
+            "virtual": self.virtual_text,
+        }
+        return Answer(fields, new)
+
     async def solve(self, request, _tell):
         channels = self.channels(request["channels"])
         specs = [spec(index, text) for index, text in enumerate(request["specs"])]
@@ -261,10 +296,11 @@ class Solver:
         key = None if request.get("minimum_age") else json.dumps({**request, "id": 0})
         if key in self.records.answers:
             return self.records.answers[key]
-        locked = self.records.known(request.get("generation"), request.get("locked") or (), request.get("locked_new") or ())
+        locked = self.records.known(request.get("generation"), request.get("locked") or ())
         age = request.get("minimum_age")
         generation, began = self.records.generation, time.perf_counter()
         try:
+            locked += [record for record in await self.find(channels, request.get("artifacts")) if record]
             records = await again(
                 rattler.solve,
                 sources=channels,
@@ -290,7 +326,7 @@ class Solver:
             "virtual": self.virtual_text,
             "seconds": took,
         }
-        if key and not request.get("locked_new") and generation == self.records.generation:
+        if key and not request.get("artifacts") and generation == self.records.generation:
             if len(self.records.answers) >= ANSWERS:
                 self.records.answers.clear()
             self.records.answers[key] = {**fields, "seconds": 0}
@@ -694,7 +730,8 @@ class Helper:
     def __init__(self, config):
         self.solver = Solver(config)
         self.tasks = {}
-        self.ops = {"hello": self.hello, "solve": self.solver.solve, "search": self.solver.search, "install": self.install}
+        self.ops = {"hello": self.hello, "solve": self.solver.solve, "search": self.solver.search,
+                    "complete": self.solver.complete, "places": self.solver.places, "install": self.install}
 
     async def hello(self, _request, _tell):
         return {"version": rattler.__version__, "python": sys.version.split()[0], "virtual": self.solver.virtual_text}

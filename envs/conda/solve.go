@@ -75,7 +75,9 @@ func (d *Driver) solveRecords(ctx context.Context, r request) (got solved, packa
 	var from *helper
 	r2.prefer = func(h *helper, asked *request) {
 		from = h
-		r.prefer(h, asked)
+		if r.prefer != nil {
+			r.prefer(h, asked)
+		}
 	}
 	err = d.ask(ctx, r2, func(m message) error {
 		if err := m.into(&got); err != nil {
@@ -97,14 +99,15 @@ func preferred(l *lock.Lock, upgrade []string) []lock.Package {
 	return slices.DeleteFunc(slices.Clone(l.Packages), func(p lock.Package) bool { return slices.Contains(upgrade, p.Name) })
 }
 
-// prefer names the packages by number where the helper knows them, and whole where it does not.
+// prefer names the packages by number where the helper knows them, and by file and hash where it does not. Their records are not sent:
+// they may be anybody's words.
 func (t *table) prefer(keep []lock.Package, r *request) {
-	r.Generation, r.Locked, r.LockedNew = t.generation, nil, nil
+	r.Generation, r.Locked, r.Artifacts = t.generation, nil, nil
 	for _, p := range keep {
 		if number, ok := t.numbers[artifact{p.URL, p.SHA256}]; ok {
 			r.Locked = append(r.Locked, number)
-		} else if raw, err := recordOf(p); err == nil {
-			r.LockedNew = append(r.LockedNew, raw)
+		} else {
+			r.Artifacts = append(r.Artifacts, reference{p.Name, p.URL, p.SHA256})
 		}
 	}
 }

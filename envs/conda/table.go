@@ -29,6 +29,7 @@ type solved struct {
 	Virtual    []string                   `json:"virtual"`
 	Seconds    float64                    `json:"seconds"` // that py-rattler took
 	New        map[string]json.RawMessage `json:"new"`
+	Missing    []int                      `json:"missing"` // of the artifacts to complete
 }
 
 // learn takes in the records that are new and gives those of the answer.

@@ -19,11 +19,12 @@ type request struct {
 	Of       int      `json:"of,omitempty"` // cancel
 	Channels []string `json:"channels,omitempty"`
 	// Solve.
-	Specs      []string          `json:"specs,omitempty"`
-	MinimumAge int64             `json:"minimum_age,omitempty"` // seconds
-	Generation int               `json:"generation,omitempty"`
-	Locked     []int             `json:"locked,omitempty"`
-	LockedNew  []json.RawMessage `json:"locked_new,omitempty"`
+	Specs      []string `json:"specs,omitempty"`
+	MinimumAge int64    `json:"minimum_age,omitempty"` // seconds
+	Generation int      `json:"generation,omitempty"`
+	Locked     []int    `json:"locked,omitempty"`
+	// Artifacts are those to stay with that have no number yet, and those to complete.
+	Artifacts []reference `json:"artifacts,omitempty"`
 	// Search.
 	Text  string `json:"text,omitempty"`
 	Limit int    `json:"limit,omitempty"`
@@ -35,6 +36,13 @@ type request struct {
 
 	// prefer completes a request with what the helper that gets it knows by number; nil for most.
 	prefer func(h *helper, r *request)
+}
+
+// reference names an artifact whose record only its channel can tell.
+type reference struct {
+	Name   string `json:"name"`
+	URL    string `json:"url"`
+	SHA256 string `json:"sha256"`
 }
 
 // settings is the first line to a helper.

@@ -25,6 +25,14 @@ type Driver interface {
 	Info(ctx context.Context) (Info, error)
 	// Solve finds the exact content for a spec. It changes nothing on disk but caches of metadata.
 	Solve(ctx context.Context, req Request, tell Sink) (*lock.Lock, error)
+	// Complete makes a lock that came from outside one of ours. Of l it believes what an artifact is called, where it is and which hash it
+	// has; everything else comes from the channels that the addresses lie in, the index, and this host. l is not changed. What a channel does not
+	// have is a PackageMissing. What its source does not say, or cannot be asked for because it does not answer, stays empty. Before it is
+	// asked, the policy must have allowed all addresses in l.
+	Complete(ctx context.Context, l *lock.Lock, index string) (*lock.Lock, error)
+	// Places tells the addresses that stand behind names of channels, and that of the package index where none is configured. It asks no
+	// network.
+	Places(ctx context.Context, channels []string) (Places, error)
 	// Search finds packages by a part of their name, the best match first, at most limit.
 	Search(ctx context.Context, q Query) ([]Found, error)
 	// Install makes the environment of l at its final place, an empty or absent folder, in the phases fetch, link and pip.
@@ -46,6 +54,12 @@ type Request struct {
 	Upgrade []string
 	// MinimumAgeSeconds keeps out what was released more recently.
 	MinimumAgeSeconds int64
+}
+
+// Places are canonical addresses, without credentials.
+type Places struct {
+	Channels map[string]string // by the name that was asked for
+	Index    string            // the tool's own
 }
 
 // Query is a search.

@@ -94,11 +94,6 @@ func packageAt(address string) (Package, error) {
 		Name: strings.ToLower(strings.Join(parts[:n-2], "-")), Version: parts[n-2], Build: parts[n-1],
 		Subdir: folderOf(address), URL: address,
 	}
-	if p.Subdir == noarch {
-		p.Noarch = "generic"
-		if strings.HasPrefix(p.Build, "py") {
-			p.Noarch = "python"
-		}
-	}
+	p.Noarch = noarchOf(p)
 	return p, nil
 }

@@ -27,9 +27,9 @@ func (e *ImportError) Error() string { return fmt.Sprintf("line %d: %s", e.Line,
 func complain(line int, message string) error { return &ImportError{Line: line, Message: message} }
 
 // Import reads a lock in a form that names every artifact with its address and SHA-256: an @EXPLICIT list, conda-lock v1,
-// requirements of the form "name @ address" with hashes, and our own JSON. What comes out is checked, of our FormatVersion and
-// without records of channels, because those come from whoever sent the text. Artifacts may be of unknown size: 0. Errors are
-// sentences for the person who sent it, *ImportError where they are about a line. They quote no credential.
+// requirements of the form "name @ address" with hashes, and our own JSON. What comes out is checked and Bare: who sent the text is
+// believed what is to be installed, and nothing of what that is. Errors are sentences for the person who sent it, *ImportError where
+// they are about a line. They quote no credential.
 func Import(text []byte) (*Lock, error) {
 	if len(text) > maxImport {
 		return nil, fmt.Errorf("this is too long for a lock: at most %d MiB are taken", maxImport>>20)
@@ -43,6 +43,7 @@ func Import(text []byte) (*Lock, error) {
 	if err := l.Check(); err != nil {
 		return nil, fmt.Errorf("this lock cannot be used: %w", err)
 	}
+	l = l.Bare()
 	if len(l.Packages)+len(l.Wheels) == 0 {
 		return nil, errors.New("this lock has no packages")
 	}
@@ -85,24 +86,58 @@ func outline(text string) (first string, keys map[string]bool) {
 	return first, keys
 }
 
-// complete fills in what follows from the rest, and takes out what must not come from outside.
+// complete fills in what follows from the rest.
 func (l *Lock) complete() {
 	l.Version = FormatVersion
-	for i, p := range l.Packages {
-		l.Packages[i].Record = nil
+	for _, p := range l.Packages {
 		if p.Subdir != noarch && l.Platform == "" {
 			l.Platform = p.Subdir
-		}
-		if p.Name == "python" && l.Python == "" {
-			l.Python = minorOf(p.Version)
-		}
-		if channel := channelOf(p.URL); !slices.Contains(l.Channels, channel) {
-			l.Channels = append(l.Channels, channel)
 		}
 	}
 	if l.Platform == "" {
 		l.Platform = hostPlatform()
 	}
+}
+
+// Bare is a lock with nothing but what anybody may say of it: what its artifacts are called, where they are and which hashes they
+// have, for which platform and Python. Licences, times, sizes and dependencies, which rules go by, are for the sources of the
+// artifacts to tell, and the interpreter for the host.
+func (l *Lock) Bare() *Lock {
+	b := &Lock{Version: FormatVersion, Kind: l.Kind, Platform: l.Platform, Python: l.Python}
+	if l.Kind == Conda {
+		b.Python = ""
+	}
+	here := map[string]bool{}
+	for _, p := range l.Packages {
+		if p.Name == "python" {
+			b.Python = minorOf(p.Version)
+		}
+		here[channelOf(p.URL)] = true
+		b.Packages = append(b.Packages, Package{
+			Name: p.Name, Version: p.Version, Build: p.Build, Subdir: p.Subdir, URL: p.URL, SHA256: p.SHA256, Noarch: noarchOf(p),
+		})
+	}
+	for _, channel := range slices.Concat(l.Channels, slices.Sorted(maps.Keys(here))) {
+		if at := strings.TrimRight(channel, "/"); here[at] {
+			b.Channels = append(b.Channels, channel)
+			delete(here, at)
+		}
+	}
+	for _, w := range l.Wheels {
+		b.Wheels = append(b.Wheels, Wheel{Name: w.Name, Version: w.Version, Filename: w.Filename, URL: w.URL, SHA256: w.SHA256})
+	}
+	return b.canonical()
+}
+
+// noarchOf is what the file's name says of the kind.
+func noarchOf(p Package) string {
+	switch {
+	case p.Subdir != noarch:
+		return ""
+	case strings.HasPrefix(p.Build, "py"):
+		return "python"
+	}
+	return "generic"
 }
 
 // minorOf is "3.11" of "3.11.7".

@@ -38,14 +38,9 @@ func (t *Tool) Search(ctx context.Context, index, name string) ([]driver.Found, 
 	if t.Offline {
 		return nil, driver.Failf(driver.ChannelUnreachable, "offline: the package index cannot be asked")
 	}
-	address, err := CleanIndex(index)
+	address, err := t.indexOf(ctx, index)
 	if err != nil {
 		return nil, err
-	}
-	if address == "" {
-		if address, err = t.DefaultIndex(ctx); err != nil {
-			return nil, err
-		}
 	}
 	known, err := t.credentials()
 	if err != nil {
@@ -53,7 +48,7 @@ func (t *Tool) Search(ctx context.Context, index, name string) ([]driver.Found, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchTimeout)
 	defer cancel()
-	files, err := page(ctx, strings.TrimRight(address, "/")+"/"+normalize(name)+"/", known)
+	files, err := page(ctx, pageOf(address, name), known)
 	if err != nil || len(files) == 0 {
 		return nil, err
 	}
@@ -65,11 +60,27 @@ func (t *Tool) Search(ctx context.Context, index, name string) ([]driver.Found, 
 	return []driver.Found{found}, nil
 }
 
+// indexOf is the address of an index; empty means uv's default.
+func (t *Tool) indexOf(ctx context.Context, index string) (string, error) {
+	address, err := CleanIndex(index)
+	if err == nil && address == "" {
+		address, err = t.DefaultIndex(ctx)
+	}
+	return address, err
+}
+
+// pageOf is the address of a package's page.
+func pageOf(index, name string) string {
+	return strings.TrimRight(index, "/") + "/" + normalize(name) + "/"
+}
+
 // indexFile is one file of a package's page.
 type indexFile struct {
 	filename, address string
 	sha256            string
 	yanked            bool
+	size              int64     // 0 where the page does not say
+	uploaded          time.Time // zero where the page does not say
 }
 
 // page reads a package's page, as JSON (PEP 691) or HTML (PEP 503). A page that is not there has no files.
@@ -132,6 +143,8 @@ func parseJSON(text []byte, base *url.URL) ([]indexFile, error) {
 			URL      string            `json:"url"`
 			Hashes   map[string]string `json:"hashes"`
 			Yanked   any               `json:"yanked"` // false, true or the reason
+			Size     int64             `json:"size"`
+			Uploaded string            `json:"upload-time"`
 		} `json:"files"`
 	}
 	if err := json.Unmarshal(text, &doc); err != nil {
@@ -140,7 +153,8 @@ func parseJSON(text []byte, base *url.URL) ([]indexFile, error) {
 	files := make([]indexFile, 0, len(doc.Files))
 	for _, f := range doc.Files {
 		yanked := f.Yanked != nil && f.Yanked != false
-		files = append(files, indexFile{f.Filename, absolute(base, f.URL), f.Hashes["sha256"], yanked})
+		uploaded, _ := time.Parse(time.RFC3339, f.Uploaded) // mostly there (PEP 700)
+		files = append(files, indexFile{f.Filename, absolute(base, f.URL), f.Hashes["sha256"], yanked, max(f.Size, 0), uploaded})
 	}
 	return files, nil
 }
@@ -165,7 +179,7 @@ func parseHTML(text string, base *url.URL) []indexFile {
 		}
 		hash, _ := strings.CutPrefix(u.Fragment, "sha256=")
 		u.Fragment, u.RawFragment = "", ""
-		files = append(files, indexFile{path.Base(u.Path), u.String(), hash, yanked.MatchString(a[1])})
+		files = append(files, indexFile{filename: path.Base(u.Path), address: u.String(), sha256: hash, yanked: yanked.MatchString(a[1])})
 	}
 	return files
 }

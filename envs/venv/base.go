@@ -1,6 +1,7 @@
 package venv
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/tools"
+	"github.com/hopyard/hopyard/envs/uv"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -118,6 +120,36 @@ func (b *bases) choose(ctx context.Context, w wanted, inUse *lock.Lock) (lock.Ba
 		}
 	}
 	return lock.Base{Path: best.Path, Version: best.Full}, nil
+}
+
+// fit takes the interpreter that a lock's wheels are for: of the lock's version where it has one, else of the best one that all of
+// them run on.
+func (b *bases) fit(ctx context.Context, l *lock.Lock) (lock.Base, error) {
+	all, err := b.all(ctx)
+	if err != nil {
+		return lock.Base{}, err
+	}
+	best := lock.Base{}
+	for _, p := range all {
+		known := slices.Contains(tools.Versions, p.Version)
+		if (l.Python == "" || l.Python == p.Version) && uv.Fits(l.Wheels, p.Version, l.Platform) && (best.Path == "" || known) {
+			best = lock.Base{Path: p.Path, Version: p.Full}
+			if known {
+				break
+			}
+		}
+	}
+	if best.Path != "" {
+		return best, nil
+	}
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Full)
+	}
+	f := driver.Failf(driver.PackageMissing, "the wheels of this lock are for another Python than this host has (%s): install the one that they are for, or solve anew",
+		cmp.Or(strings.Join(names, ", "), "none"))
+	f.Package, f.Near = "python", names
+	return lock.Base{}, f
 }
 
 func none(all []tools.Python, w wanted) error {

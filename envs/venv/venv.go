@@ -134,6 +134,30 @@ func (d *Driver) lockOf(ctx context.Context, req driver.Request, base lock.Base,
 	}, nil
 }
 
+// Complete implements driver.Driver. The lock stands on an interpreter of this host whose version its wheels are for.
+func (d *Driver) Complete(ctx context.Context, l *lock.Lock, index string) (*lock.Lock, error) {
+	if l.Kind != lock.Venv {
+		return nil, driver.Failf(driver.SpecInvalid, "the lock is for an environment of conda packages")
+	}
+	l = l.Bare()
+	base, err := d.bases.fit(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	python := minorVersion(base.Version)
+	wheels, err := d.tool.Complete(ctx, uv.Completion{Wheels: l.Wheels, Python: python, Platform: l.Platform, Index: index})
+	if err != nil {
+		return nil, err
+	}
+	return d.lockOf(ctx, driver.Request{Index: index}, base, wheels)
+}
+
+// Places implements driver.Driver. Channels mean nothing here.
+func (d *Driver) Places(ctx context.Context, _ []string) (driver.Places, error) {
+	index, err := d.tool.DefaultIndex(ctx)
+	return driver.Places{Index: index}, err
+}
+
 // Search looks for the exact name on the package index.
 func (d *Driver) Search(ctx context.Context, q driver.Query) ([]driver.Found, error) {
 	return d.tool.Search(ctx, q.Index, q.Text)

@@ -216,6 +216,50 @@ func TestInstallStartsNoProgramThatALockNames(t *testing.T) {
 	}
 }
 
+func TestImportedLockStandsOnAPythonOfThisHost(t *testing.T) {
+	t.Parallel()
+	server := testchannel.Serve(t)
+	base, err := venv.FindBase(t.Context(), "")
+	if err != nil {
+		t.Skip(err)
+	}
+	d := newDriver(t, func(c *venv.Config) { c.Bases = []string{base.Path} })
+	l, err := d.Solve(t.Context(), driver.Request{Spec: parse(t, "dependencies: [tabulate, ipykernel]"), Index: server.Simple()}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := *l
+	forged.Base = &lock.Base{Path: "/tmp/python3", Version: base.Version}
+	forged.Wheels = slices.Clone(l.Wheels)
+	for i := range forged.Wheels {
+		forged.Wheels[i].License, forged.Wheels[i].Uploaded = "MIT", "2001-01-01T00:00:00Z"
+	}
+	text, err := forged.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := lock.Import(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Complete(t.Context(), in, server.Simple())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Base == nil || *got.Base != base || !slices.Equal(got.Indexes, l.Indexes) {
+		t.Errorf("lock = %+v", got)
+	}
+	for i, w := range got.Wheels {
+		if w.License != l.Wheels[i].License || w.Uploaded != l.Wheels[i].Uploaded {
+			t.Errorf("%+v, and the index says %+v", w, l.Wheels[i])
+		}
+	}
+	in.Python = "3.4"
+	if _, err = d.Complete(t.Context(), in, server.Simple()); err == nil || driver.FailureOf(err).Cause != driver.PackageMissing {
+		t.Errorf("for a Python that is not on this host: %v", err)
+	}
+}
+
 func TestSearchAndInfo(t *testing.T) {
 	t.Parallel()
 	server := testchannel.Serve(t)
