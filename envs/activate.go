@@ -31,6 +31,7 @@ func (st *step) activate(b buildRecord, m *store.Manifest, by, reason string, ch
 
 // Activate makes a build that is or was ready the one that new programs get; an older one too, which is a roll-back. One whose
 // files were collected is restored from its lock first: then the answer is Pending, and what is in use stays until the files are there.
+// One that today's rules refuse is not activated; what is in use stays so whatever the rules say by now.
 func (s *Service) Activate(ctx context.Context, by By, project, name string, n int, reason string) (Activation, error) {
 	if err := checkText(reason); err != nil {
 		return Activation{}, err
@@ -40,6 +41,9 @@ func (s *Service) Activate(ctx context.Context, by By, project, name string, n i
 		return Activation{}, err
 	}
 	if err := activatable(b); err != nil {
+		return Activation{}, err
+	}
+	if err := s.stillAllowed(ctx, b); err != nil {
 		return Activation{}, err
 	}
 	m, ok, err := s.present(ctx, b.ID)

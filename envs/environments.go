@@ -82,7 +82,7 @@ func (s *Service) describe(ctx context.Context, project string, records []envRec
 	out := make([]Environment, 0, len(records))
 	for _, r := range records {
 		env := r.Environment
-		env.InUse = inUse(programs, r.Name)
+		env.InUse, env.Findings = inUse(programs, r.Name), s.against(ctx, r)
 		env.Exclusive, env.Shared = usage.byName[r.Name].Exclusive, usage.byName[r.Name].Shared
 		if env.Latest, err = s.latest(ctx, r); err != nil {
 			return nil, err

@@ -35,6 +35,8 @@ type Environment struct {
 	InUse []InUse `json:"in_use,omitempty"`
 	// Policy are the project's own rules for it, which only tighten the site's.
 	Policy *policy.Rules `json:"policy,omitempty"`
+	// Findings are what the rules have by now against the build in use. It stays in use; it could not be activated again.
+	Findings []driver.Failure `json:"findings,omitempty"`
 }
 
 // Active is what an Environment points to.

@@ -266,7 +266,7 @@ func (r *run) restored(ctx context.Context) (*plan, error) {
 	if err != nil {
 		return nil, fault(err)
 	}
-	if f := refusal(p.rules.CheckLock(l, r.s.now())); f != nil {
+	if f := refusal(r.s.objections(p.rules, l)); f != nil {
 		return nil, f
 	}
 	p.inputs, p.kind = r.rec.Inputs, l.Kind

@@ -70,6 +70,7 @@ type Service struct {
 	usage   usageCache
 	infos   infos
 	solved  solved
+	judged  judged
 	locks   locks
 	lane    chan struct{} // held by the build that is being solved
 	slots   chan struct{} // held by the builds whose builders run

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hopyard/hopyard/envs"
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/policy"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/workloads"
 )
@@ -246,6 +247,35 @@ func TestResolveFollowsWhatAnotherGatewayActivates(t *testing.T) {
 	if c := <-changes; c.Project != "demo" || c.Environment != "science" {
 		t.Errorf("change = %+v", c)
 	}
+}
+
+func TestRollBackToWhatIsRefusedByNowIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	g.create(t, "demo", "science", "evil")
+	_, _, err := g.SetSpec(t.Context(), ann, "demo", "science", yml("alpha"), "", 0, true)
+	must(t, err)
+	g.is(t, "demo", "science", 2, envs.Ready)
+	rules := policy.Rules{DenyPackages: []string{"evil"}, MinimumAge: policy.Duration{Duration: 24 * time.Hour}, DenyUnknownAge: true}
+	_, err = g.Update(t.Context(), ann, "demo", "science", envs.Patch{Policy: &rules})
+	must(t, err)
+	_, err = g.Activate(t.Context(), bob, "demo", "science", 1, "")
+	wantCode(t, err, problem.Conflict, "evil")
+	if f := driver.FailureOf(err); f.Cause != driver.PolicyDenied {
+		t.Errorf("failure = %+v, want the rule", f)
+	}
+	if env, err := g.Get(t.Context(), "demo", "science"); err != nil || env.Active.Build != 2 || len(env.Findings) > 0 {
+		t.Errorf("Get() = %+v, %v, want build 2 in use and nothing against it: its age is no matter", env, err)
+	}
+	rules.DenyPackages = []string{"alpha"}
+	_, err = g.Update(t.Context(), ann, "demo", "science", envs.Patch{Policy: &rules})
+	must(t, err)
+	if env, err := g.Get(t.Context(), "demo", "science"); err != nil || env.Active.Build != 2 || len(env.Findings) != 1 || env.Findings[0].Package != "alpha" {
+		t.Errorf("Get() = %+v, %v, want build 2 to stay in use, and what is against it", env, err)
+	}
+	_, err = g.Activate(t.Context(), bob, "demo", "science", 1, "")
+	must(t, err)
 }
 
 func TestDefaultEnvironmentGoesFirst(t *testing.T) {
