@@ -114,15 +114,42 @@ func (a address) above(b address) bool { return a.covers(b) && len(b.path) > len
 
 func (a address) sameOrigin(b address) bool { return a.scheme == b.scheme && a.host == b.host }
 
+// shared is the space of addresses between providers and their customers, which is nobody's on the Internet (RFC 6598).
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// Internal says whether an IP address is one of this host or of a network around it, not of the Internet.
+func Internal(ip netip.Addr) bool {
+	ip = ip.Unmap()
+	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || shared.Contains(ip)
+}
+
+// internal says whether a is written as a place on this host or in a network around it. What a host's name leads to is only known
+// when it is asked.
+func (a address) internal() bool {
+	if a.local() {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(a.hostname(), "[]"))
+	return strings.HasSuffix(a.hostname(), ".localhost") || err == nil && Internal(ip)
+}
+
+// public says whether a is written as a place on the Internet that is spoken to by https.
+func (a address) public() bool { return a.scheme == "https" && !a.internal() }
+
+// hostname is the host without its port.
+func (a address) hostname() string {
+	if i := strings.LastIndexByte(a.host, ':'); i >= 0 && !strings.HasSuffix(a.host, "]") {
+		return a.host[:i]
+	}
+	return a.host
+}
+
 // local says whether a is on this host: a file, or loopback.
 func (a address) local() bool {
 	if a.scheme == "file" {
 		return true
 	}
-	host := a.host
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		host = host[:i]
-	}
+	host := a.hostname()
 	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -42,6 +42,33 @@ func (r Rules) denies(channel string) bool {
 	return slices.ContainsFunc(r.DeniedChannels, func(entry string) bool { return r.covers(entry, channel) })
 }
 
+// Unresolved are the names of channels in r's rules whose addresses r does not know.
+func (r Rules) Unresolved() []string {
+	var names []string
+	for _, name := range slices.Concat(r.allowed(), r.DeniedChannels) {
+		if _, known := r.resolve(name); !known && name != everything && !strings.Contains(name, "://") && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// knowing is r with the addresses of names that it does not know itself.
+func (r Rules) knowing(addresses map[string]string) Rules {
+	r.AllowedChannels = r.allowed()
+	urls := maps.Clone(r.ChannelURLs)
+	for _, name := range r.Unresolved() {
+		if addresses[name] != "" {
+			if urls == nil {
+				urls = map[string]string{}
+			}
+			urls[name] = addresses[name]
+		}
+	}
+	r.ChannelURLs = urls
+	return r
+}
+
 // indexes are the package indexes that r allows; empty means the tool's own.
 func (r Rules) indexes() []string {
 	if r.AllowedIndexes != nil {

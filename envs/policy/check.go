@@ -38,9 +38,10 @@ func (r Rules) CheckSpec(s *spec.Spec) []driver.Failure {
 // CheckLock tells what r has against l at a moment: every address, package, licence, age and size. Empty means that it is allowed.
 //
 // A conda artifact must lie below an allowed channel. Where r does not know the address of an allowed name, the channel is the
-// folder of that name on the one host, spoken to by https, that the lock has for it among its channels. A wheel must have a hash, so that its file is the one that
-// the index told of, and come from the host of an allowed index or one of WheelHosts; where r names neither, from any host by
-// https, or from this host.
+// folder of that name on the one host, spoken to by https, that the lock has for it among its channels: l is a solver's, or has been
+// completed by a driver, so that these are not its sender's words. A wheel must have a hash, so that its file is the one that
+// the index told of, and come from the host of an allowed index or one of WheelHosts; where r names neither, from any public host by
+// https, or from the index of the lock.
 func (r Rules) CheckLock(l *lock.Lock, now time.Time) []driver.Failure {
 	var c checker
 	c.channels(r, l)
@@ -59,6 +60,20 @@ func (r Rules) CheckLock(l *lock.Lock, now time.Time) []driver.Failure {
 	if n := size(l); r.MaxArtifactBytes > 0 && n > r.MaxArtifactBytes {
 		c.refuse(fmt.Sprintf("max_artifact_bytes: %s", r.MaxArtifactBytes), "", "the artifacts have %s, and %s are allowed: leave out large packages", n, r.MaxArtifactBytes)
 	}
+	return c.failures
+}
+
+// CheckImport tells what r has against the addresses in a lock that came from outside, which nobody may ask before. It believes nothing
+// that l says of channels and indexes: names mean what is in at, and those that are not known allow nothing.
+func (r Rules) CheckImport(l *lock.Lock, at driver.Places) []driver.Failure {
+	known := *l
+	known.Channels, known.Indexes = nil, nil
+	if at.Index != "" {
+		known.Indexes = []string{at.Index}
+	}
+	var c checker
+	c.channels(r.knowing(at.Channels), &known)
+	c.wheels(r, &known)
 	return c.failures
 }
 

@@ -125,7 +125,7 @@ func (r Rules) validateIndexes(wrong func(rule, format string, args ...any)) {
 	if r.Index == "" && len(r.AllowedIndexes) > 0 && !slices.Contains(r.AllowedIndexes, everything) {
 		wrong("index", "name the one of allowed_indexes to use")
 	}
-	if r.Index != "" && r.AllowedIndexes != nil && !allowsIndex(r.AllowedIndexes, r.Index) {
+	if r.Index != "" && r.AllowedIndexes != nil && !slices.Contains(r.AllowedIndexes, everything) && !allowsIndex(r.AllowedIndexes, r.Index) {
 		wrong("index", "it is not one of allowed_indexes")
 	}
 	for _, host := range r.WheelHosts {

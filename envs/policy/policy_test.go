@@ -268,6 +268,40 @@ func TestNamesWithoutAddressAreTheOneHostOfTheLock(t *testing.T) {
 	}
 }
 
+// TestNoImportedLockSaysWhatAChannelIs: its sender chose the host.
+func TestNoImportedLockSaysWhatAChannelIs(t *testing.T) {
+	t.Parallel()
+	at := driver.Places{Channels: map[string]string{"conda-forge": "https://conda.example/conda-forge/", "shut": "https://conda.example/shut"}, Index: "http://10.0.0.1/simple"}
+	for name, c := range map[string]struct {
+		rules, url string
+		at         driver.Places
+		want       string
+	}{
+		"the tool's own channel": {"{}", "https://conda.example/conda-forge/noarch/x.conda", at, ""},
+		"the sender's host":      {"{}", "https://evil.example/conda-forge/noarch/x.conda", at, "allowed_channels"},
+		"another channel":        {"{}", "https://conda.example/other/noarch/x.conda", at, "allowed_channels"},
+		"nothing is known":       {"{}", "https://conda.example/conda-forge/noarch/x.conda", driver.Places{}, "allowed_channels"},
+		"the site knows better":  {"channel_alias: https://mirror.example", "https://conda.example/conda-forge/noarch/x.conda", at, "allowed_channels"},
+		"denied":                 {"allowed_channels: ['*']\ndenied_channels: [shut]", "https://conda.example/shut/noarch/x.conda", at, "denied_channels: shut"},
+		"denied is not allowed":  {"denied_channels: [shut]", "https://conda.example/shut/noarch/x.conda", at, "denied_channels: shut"},
+	} {
+		l := conda(c.url)
+		l.Channels = []string{strings.TrimSuffix(c.url, "/noarch/x.conda")}
+		if got := said(rules(t, c.rules).CheckImport(l, c.at)); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	for url, want := range map[string]string{
+		"http://10.0.0.1/files/six.whl": "", "https://public.example/six.whl": "", "http://127.0.0.1/six.whl": "urls", "file:///etc/six.whl": "urls",
+	} {
+		l := wheels(url)
+		l.Indexes = []string{"http://127.0.0.1/simple", "file:///etc"}
+		if got := said(policy.Rules{}.CheckImport(l, at)); got != want {
+			t.Errorf("%s: %q, want %q", url, got, want)
+		}
+	}
+}
+
 func TestWheelsComeFromAllowedHosts(t *testing.T) {
 	t.Parallel()
 	const (
@@ -279,9 +313,18 @@ func TestWheelsComeFromAllowedHosts(t *testing.T) {
 	)
 	for _, c := range []struct{ rules, url, want string }{
 		{open, "https://anywhere.example/a/six-1-py3-none-any.whl", ""},
-		{open, "http://127.0.0.1:3141/six-1-py3-none-any.whl", ""},
-		{open, "http://[::1]:3141/six-1-py3-none-any.whl", ""},
-		{open, "file:///srv/wheels/six-1-py3-none-any.whl", ""},
+		{open, "http://127.0.0.1:3141/six-1-py3-none-any.whl", "urls"},
+		{open, "http://[::1]:3141/six-1-py3-none-any.whl", "urls"},
+		{open, "https://[::ffff:127.0.0.1]/six-1-py3-none-any.whl", "urls"},
+		{open, "https://127.0.0.1/six-1-py3-none-any.whl", "urls"},
+		{open, "https://localhost:8443/six-1-py3-none-any.whl", "urls"},
+		{open, "https://a.localhost/six-1-py3-none-any.whl", "urls"},
+		{open, "https://169.254.169.254/six-1-py3-none-any.whl", "urls"},
+		{open, "https://10.1.2.3:8443/six-1-py3-none-any.whl", "urls"},
+		{open, "https://[fe80::1]/six-1-py3-none-any.whl", "urls"},
+		{open, "https://[fd00::1]/six-1-py3-none-any.whl", "urls"},
+		{open, "https://100.64.1.1/six-1-py3-none-any.whl", "urls"},
+		{open, "file:///srv/wheels/six-1-py3-none-any.whl", "urls"},
 		{open, "", ""},
 		{open, "http://anywhere.example/six-1-py3-none-any.whl", "urls"},
 		{open, "http://127.0.0.1.evil.example/six.whl", "urls"},
@@ -301,15 +344,24 @@ func TestWheelsComeFromAllowedHosts(t *testing.T) {
 		{stick, "file:///srv/wheels/six.whl", ""},
 		{stick, "file:///srv/wheels-evil/six.whl", "allowed_indexes"},
 		{stick, "file:///etc/six.whl", "allowed_indexes"},
+		{"wheel_hosts: ['10.1.2.3']", "https://10.1.2.3/six.whl", ""},
+		{"index: https://10.1.2.3/simple", "https://10.1.2.3/files/six.whl", ""},
 		{"wheel_hosts: [files.example.org]", "https://other.example/six.whl", "wheel_hosts"},
 		{"allowed_indexes: ['*']", "https://other.example/six.whl", ""},
+		{"allowed_indexes: ['*']", "file:///etc/six.whl", "allowed_indexes"},
+		{"index: file:///srv\nallowed_indexes: ['*', 'file:///srv']", "file:///srv/six.whl", ""},
 		{"allowed_indexes: []", "https://other.example/six.whl", "allowed_indexes"},
 	} {
 		if got := said(rules(t, c.rules).CheckLock(wheels(c.url), now)); got != c.want {
 			t.Errorf("%s: %q: %q, want %q", c.rules, c.url, got, c.want)
 		}
 	}
-	l := wheels("https://example.org/six.whl")
+	l := wheels("http://127.0.0.1:3141/packages/six.whl")
+	l.Indexes = []string{"http://127.0.0.1:3141/simple"}
+	if got := said(policy.Rules{}.CheckLock(l, now)); got != "" {
+		t.Errorf("from the index that the tool uses by itself: %q", got)
+	}
+	l = wheels("https://example.org/six.whl")
 	l.Wheels[0].SHA256 = ""
 	if got := said(policy.Rules{}.CheckLock(l, now)); got != "hashes" {
 		t.Errorf("without a hash: %q", got)

@@ -30,23 +30,27 @@ func (c *checker) wheels(r Rules, l *lock.Lock) {
 			c.refuse("urls", w.Name, "the address of %s on %s is refused: %s", w.Name, hostOf(w.URL), err)
 			continue
 		}
-		c.wheelHost(r, w, a)
+		c.wheelHost(r, l, w, a)
 	}
 }
 
-func (c *checker) wheelHost(r Rules, w lock.Wheel, a address) {
+func (c *checker) wheelHost(r Rules, l *lock.Lock, w lock.Wheel, a address) {
 	for _, entry := range r.DeniedChannels {
 		if base, known := r.resolve(entry); known && base.covers(a) {
 			c.refuse("denied_channels: "+entry, w.Name, "%s comes from %s, which is closed to this project", w.Name, entry)
 			return
 		}
 	}
-	if r.allowsWheel(a) {
+	if r.allowsWheel(a, l.Indexes) {
 		return
 	}
 	rule, named := "allowed_indexes", r.indexes()
 	if r.Index == "" && r.AllowedIndexes == nil {
 		rule, named = "wheel_hosts", r.WheelHosts
+	}
+	if !r.restricted() && a.internal() {
+		c.refuse("urls", w.Name, "%s comes from %s, inside of this network: ask who runs the site to add that host to wheel_hosts", w.Name, a.origin())
+		return
 	}
 	if !r.restricted() {
 		c.refuse("urls", w.Name, "%s comes from %s without encryption: use an index that speaks https", w.Name, a.origin())
@@ -61,32 +65,38 @@ func (r Rules) restricted() bool {
 	return r.Index != "" || r.AllowedIndexes != nil || r.WheelHosts != nil
 }
 
-func (r Rules) allowsWheel(a address) bool {
-	if slices.Contains(r.AllowedIndexes, everything) {
-		return true
-	}
-	secure := a.scheme == "https" || a.local()
-	if !r.restricted() {
-		return secure
-	}
-	if secure && slices.ContainsFunc(r.WheelHosts, func(host string) bool { return sameHost(host, a.host) }) {
-		return true
-	}
-	return slices.ContainsFunc(r.indexes(), func(index string) bool {
+// allowsWheel says whether a wheel may come from a, where used are the indexes that it was solved with.
+func (r Rules) allowsWheel(a address, used []string) bool {
+	below := func(index string) bool {
 		base, err := parseAddress(index)
 		if err != nil {
 			return false
 		}
 		return base.above(a) || base.scheme != "file" && base.sameOrigin(a)
-	})
+	}
+	public := a.public()
+	if !r.restricted() {
+		return public || slices.ContainsFunc(used, below)
+	}
+	if slices.Contains(r.AllowedIndexes, everything) {
+		return public || slices.ContainsFunc(used, below) || slices.ContainsFunc(r.indexes(), below)
+	}
+	secure := a.scheme == "https" || a.local()
+	if secure && slices.ContainsFunc(r.WheelHosts, func(host string) bool { return sameHost(host, a.host) }) {
+		return true
+	}
+	return slices.ContainsFunc(r.indexes(), below)
 }
 
-// allowsIndex says whether a list of indexes has one.
+// allowsIndex says whether a list of indexes has one. "*" is every one of the Internet, spoken to by https; others are named.
 func allowsIndex(allowed []string, index string) bool {
 	a, err := parseAddress(index)
 	return slices.ContainsFunc(allowed, func(entry string) bool {
-		if entry == everything || entry == index {
+		if entry == index {
 			return true
+		}
+		if entry == everything {
+			return err == nil && a.public()
 		}
 		b, errB := parseAddress(entry)
 		return err == nil && errB == nil && b.covers(a)
