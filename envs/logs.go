@@ -12,11 +12,13 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/internal/watch"
+	"golang.org/x/sys/unix"
 )
 
 // entry is a line of a build's log. Only the Service writes it.
@@ -33,6 +35,7 @@ type journal struct {
 
 	mu       sync.Mutex // guards below
 	file     *os.File
+	end      int64 // where the last whole line ends, and the next one begins
 	seq      uint64
 	copied   int
 	progress *driver.Event // the last one
@@ -40,7 +43,11 @@ type journal struct {
 	now      func() time.Time
 }
 
-// openJournal opens a log to write behind what is there. Half a line, from a process that was killed, is cut off.
+// errJournal means that somebody writes that log already, here or in another process.
+var errJournal = errors.New("the log of the build is being written by another process")
+
+// openJournal opens a log to write behind what is there, as the only one who does: errJournal while there is another. Half a
+// line, from a process that was killed, is cut off.
 func openJournal(path string, now func() time.Time) (*journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("log of a build: %w", err)
@@ -50,14 +57,20 @@ func openJournal(path string, now func() time.Time) (*journal, error) {
 		return nil, fmt.Errorf("log of a build: %w", err)
 	}
 	j := &journal{file: f, now: now}
-	if err := j.read(); err != nil {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) // until it is closed, or the process has died
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		err = errJournal
+	case err == nil:
+		err = j.read()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("log of a build: %w", err), f.Close())
 	}
 	return j, nil
 }
 
 func (j *journal) read() error {
-	whole := int64(0)
 	r := bufio.NewReader(j.file)
 	for {
 		line, err := r.ReadBytes('\n')
@@ -71,14 +84,10 @@ func (j *journal) read() error {
 		if err := json.Unmarshal(line, &e); err != nil {
 			break // what follows cannot be trusted either
 		}
-		whole += int64(len(line))
+		j.end += int64(len(line))
 		j.note(e)
 	}
-	if err := j.file.Truncate(whole); err != nil {
-		return err
-	}
-	_, err := j.file.Seek(whole, io.SeekStart)
-	return err
+	return j.file.Truncate(j.end)
 }
 
 // note takes over what an entry says of where the log is.
@@ -103,9 +112,11 @@ func (j *journal) append(e entry) error {
 	if e.Time.IsZero() {
 		e.Time = j.now().UTC()
 	}
-	if _, err := j.file.Write(append(encode(e), '\n')); err != nil {
-		return fmt.Errorf("log of a build: %w", err)
+	n, err := j.file.WriteAt(append(encode(e), '\n'), j.end)
+	if err != nil { // on a full disk half a line may be there, which must not become the beginning of the next one
+		return errors.Join(fmt.Errorf("log of a build: %w", err), j.file.Truncate(j.end))
 	}
+	j.end += int64(n)
 	j.note(e)
 	j.bell.Ring()
 	return nil
@@ -142,7 +153,7 @@ func resultOf(b buildRecord, text string) driver.Event {
 	return driver.Event{Type: driver.TypeResult, State: string(state), Failure: b.Failure, Text: text}
 }
 
-// seal ends the log of a build on which nobody works. It is harmless twice.
+// seal ends the log of a build on which nobody works, in whatever process. It is harmless twice.
 func (s *Service) seal(b buildRecord) {
 	if err := s.sealed(b); err != nil {
 		s.cfg.Log.Error("log of a build is not ended", "project", b.Project, "environment", b.Environment, "build", b.Number, "error", err)
@@ -150,15 +161,10 @@ func (s *Service) seal(b buildRecord) {
 }
 
 func (s *Service) sealed(b buildRecord) error {
-	unlock, err := s.logs.lock(s.ctx, s.cfg.Store.Log(b.Project, b.Environment, b.Number))
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if s.running(buildRef{b.Project, b.Environment, b.Number}) != nil {
-		return nil // who writes the end, too
-	}
 	j, err := openJournal(s.cfg.Store.Log(b.Project, b.Environment, b.Number), s.cfg.Now)
+	if errors.Is(err, errJournal) {
+		return nil // who writes it writes the end, too
+	}
 	if err != nil {
 		return err
 	}
@@ -254,8 +260,10 @@ func (s *Service) over(ctx context.Context, r *reader, ref buildRef) (bool, erro
 type reader struct {
 	path  string
 	file  *os.File
-	rest  []byte
-	ended bool // the last line was a result
+	buf   []byte // the same for all that is read
+	rest  []byte // the part of buf that was read and not given out
+	at    int64  // where rest begins in the file
+	ended bool   // the last line was a result
 }
 
 // next reads the next whole line, if there is one.
@@ -271,15 +279,30 @@ func (r *reader) next() (e entry, ok bool, err error) {
 	return e, true, nil
 }
 
+// line gives the next whole line, which is good until the next call.
 func (r *reader) line() (line []byte, ok bool, err error) {
+	n, err := r.wait()
+	if err != nil || n == 0 {
+		return nil, false, err
+	}
+	line, r.rest = r.rest[:n], r.rest[n:]
+	r.at += int64(n)
+	return line, true, nil
+}
+
+// wait reads until there is a whole line and gives its length, or 0 if there is none yet. The beginning of a line is read anew the
+// next time: it may have been cut off meanwhile, and another written in its place.
+func (r *reader) wait() (int, error) {
+	seen := 0
 	for {
-		if i := bytes.IndexByte(r.rest, '\n'); i >= 0 {
-			line, r.rest = r.rest[:i+1], r.rest[i+1:]
-			return line, true, nil
+		if i := bytes.IndexByte(r.rest[seen:], '\n'); i >= 0 {
+			return seen + i + 1, nil
 		}
+		seen = len(r.rest)
 		n, err := r.fill()
 		if err != nil || n == 0 {
-			return nil, false, err
+			r.rest = nil
+			return 0, err
 		}
 	}
 }
@@ -296,19 +319,20 @@ func (r *reader) fill() (int, error) {
 		}
 		r.file = f
 	}
-	buf := make([]byte, 32<<10)
-	n, err := r.file.Read(buf)
-	r.rest = append(r.rest, buf[:n]...)
+	have := append(r.buf[:0], r.rest...)
+	r.buf = slices.Grow(have, 32<<10)
+	n, err := r.file.ReadAt(r.buf[len(have):len(have)+32<<10], r.at+int64(len(have)))
+	r.rest = r.buf[:len(have)+n]
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return n, err
 }
 
-// atEnd says whether all has been read that is there.
+// atEnd says whether all whole lines have been read that are there. Behind a result half a line is what a killed process left.
 func (r *reader) atEnd() bool {
-	n, err := r.fill()
-	return n == 0 && err == nil && len(r.rest) == 0
+	n, err := r.wait()
+	return n == 0 && err == nil
 }
 
 func (r *reader) close() {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -293,5 +294,58 @@ func TestDeletionThatDiedHalfWayIsFinished(t *testing.T) {
 	})
 	if b := g.create(t, "demo", "science", "beta"); b.Number != 1 {
 		t.Errorf("build = %+v, want the first of a new environment", b)
+	}
+}
+
+// cut changes the log of build 1 of science, as a process does that is killed while it writes or finds the disk full.
+func (g *gateway) cut(t *testing.T, do func(text string) string) {
+	t.Helper()
+	path := g.log("demo", "science", 1)
+	text, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, []byte(do(string(text))), 0o600))
+}
+
+func TestHalfALineAtTheEndOfALogEndsIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	g.create(t, "demo", "science", "alpha")
+	whole := g.events(t, "demo", "science", 1, 0)
+	g.cut(t, func(text string) string { return text + `{"seq":9` })
+	if got := g.events(t, "demo", "science", 1, 0); len(got) != len(whole) {
+		t.Errorf("%d events with half a line behind the result, want the %d before it", len(got), len(whole))
+	}
+	g.cut(t, func(text string) string { return text[:strings.LastIndex(text, `"type":"result"`)] })
+	got := g.events(t, "demo", "science", 1, 0)
+	if last := got[len(got)-1]; len(got) != len(whole) || last.Type != driver.TypeResult || last.State != string(envs.Ready) {
+		t.Errorf("events = %+v, want the half result to be replaced by a whole one", got)
+	}
+}
+
+func TestALogIsWrittenByOneProcessAtATime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.order("hold")
+	g := s.open()
+	begun(t, g)
+	s.builderPID()
+	other := s.open()
+	must(t, other.Cancel(t.Context(), bob, "demo", "science", 1))
+	g.is(t, "demo", "science", 1, envs.CanceledS)
+	s.release("hold")
+	events := g.events(t, "demo", "science", 1, 0)
+	eventually(t, "nobody works on it", func() bool {
+		list, err := g.workloads.List(t.Context(), "")
+		return err == nil && len(list) == 0
+	})
+	if again := other.events(t, "demo", "science", 1, 0); len(again) != len(events) {
+		t.Errorf("%d events, and later %d", len(events), len(again))
+	}
+	for i, e := range events {
+		if e.Seq != uint64(i+1) || (e.Type == driver.TypeResult) != (i == len(events)-1) {
+			t.Errorf("events = %+v, want them numbered and one result at the end", events)
+			break
+		}
 	}
 }

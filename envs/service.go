@@ -77,7 +77,6 @@ type Service struct {
 	lines   keyed         // held by who works on an environment's builds
 	files   keyed         // held by who starts or ends the builder of a prefix
 	firsts  keyed         // held by who makes a project's first environment
-	logs    keyed         // held by who ends a log
 	collect chan struct{} // asks for a collection
 
 	mu   sync.Mutex // guards runs
