@@ -270,10 +270,13 @@ func (s *Service) EnsureFirst(ctx context.Context, project string) error {
 	if err != nil {
 		return err
 	}
-	n := NewEnvironment{Name: FirstName, Text: starter.Text, Lock: starter.Lock, Kind: starter.Kind, Message: "the first environment", Build: true}
+	n := NewEnvironment{Name: FirstName, Text: starter.Text, Kind: starter.Kind, Message: "the first environment", Build: true}
 	src, err := s.source(ctx, project, n)
 	if err != nil {
 		return err
+	}
+	if src.lock = starter.Lock; src.lock != nil { // it is ours
+		src.kind = src.lock.Kind
 	}
 	src.why, src.said = starter.Why, "the project's first environment"
 	if src.lock == nil {

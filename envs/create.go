@@ -124,7 +124,7 @@ func (s *Service) vacant(ctx context.Context, by By, project, name string, rules
 
 // source finds what a new environment is to hold.
 func (s *Service) source(ctx context.Context, project string, n NewEnvironment) (source, error) {
-	src := source{text: n.Text, lock: n.Lock, kind: n.Kind, said: "created"}
+	src := source{text: n.Text, kind: n.Kind, said: "created"}
 	if n.Kind != "" {
 		src.why = "it was asked for"
 	}
@@ -134,7 +134,9 @@ func (s *Service) source(ctx context.Context, project string, n NewEnvironment) 
 		err = s.cloned(ctx, *n.From, &src)
 	case n.LockID != "":
 		src.lock, err = s.LockByID(ctx, n.LockID)
-	case n.Lock == nil && n.Text == "":
+	case n.Lock != nil:
+		err = s.imported(ctx, project, n.Name, n.Lock, &src)
+	case n.Text == "":
 		err = problem.New(problem.Invalid, "say what the environment is to hold: an environment.yml, a lock or another environment")
 	}
 	if err != nil {
@@ -212,12 +214,9 @@ func (src *source) locked(n NewEnvironment) error {
 	if src.text != "" {
 		return nil
 	}
-	text, err := src.lock.Export("environment", n.Name)
-	if err != nil {
-		return problem.New(problem.Invalid, "the lock cannot be written as an environment.yml: %w", err)
-	}
-	src.text = string(text)
-	return nil
+	var err error
+	src.text, err = textOf(src.lock, n.Name, driver.Places{})
+	return err
 }
 
 // parse reads an environment.yml; mistakes are a problem.Invalid over a *driver.Failure with their place.
