@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/bits"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
@@ -17,6 +18,9 @@ var toggles = []struct{ do, undo map[string]any }{
 	{adding("setuptools"), removing("setuptools")},
 	{adding("urllib3"), removing("urllib3")},
 }
+
+// mark is a small package that is in the environments of this case alone, so that nobody else has built them.
+const mark = "odd-names"
 
 // changes is how many of them are measured: less than give the lock with all of them, with which the caches are filled.
 const changes = 9
@@ -34,6 +38,9 @@ func (b *benchmark) change(ctx context.Context) error {
 	if err := s.project(ctx, project); err != nil {
 		return err
 	}
+	if _, _, _, err := s.edit(ctx, project, name, adding(mark)); err != nil {
+		return err
+	}
 	var ours, alone, inside samples
 	parts := map[string]samples{}
 	done := make([]bool, len(toggles))
@@ -48,6 +55,9 @@ func (b *benchmark) change(ctx context.Context) error {
 		answered, ready, events, err := s.edit(ctx, project, name, edit)
 		if err != nil {
 			return err
+		}
+		if !slices.ContainsFunc(events, isLaunch) {
+			return errors.New("nothing was built: another case has made the same before")
 		}
 		ours = append(ours, ready.Seconds())
 		for part, took := range partsOf(begin, answered, ready, events) {
@@ -84,7 +94,7 @@ func (s *site) fillCaches(ctx context.Context) error {
 	if err := s.project(ctx, "warm"); err != nil {
 		return err
 	}
-	if _, _, _, err := s.edit(ctx, "warm", "python", adding("wheel", "traitlets=5.14.3", "setuptools", "urllib3")); err != nil {
+	if _, _, _, err := s.edit(ctx, "warm", "python", adding(mark, "wheel", "traitlets=5.14.3", "setuptools", "urllib3")); err != nil {
 		return err
 	}
 	_, err := s.teach(ctx, "warm", "python")
@@ -120,6 +130,8 @@ const (
 
 var partNames = []string{inRequest, inQueue, inSolve, inLaunch, inHelper, inCheck, inLink, inFinish, inSay}
 
+func isLaunch(e driver.Event) bool { return e.Text == "the builder starts" }
+
 // partsOf cuts a build at the times of its events. The finish of the builder is told by its last event but one.
 func partsOf(begin time.Time, answered, ready time.Duration, events []driver.Event) map[string]time.Duration {
 	parts := map[string]time.Duration{inRequest: answered}
@@ -132,7 +144,7 @@ func partsOf(begin time.Time, answered, ready time.Duration, events []driver.Eve
 		switch {
 		case e.Type == driver.TypeState && e.State == "solving":
 			cut(inQueue, e.Time)
-		case e.Text == "the builder starts":
+		case isLaunch(e):
 			cut(inSolve, e.Time)
 		case e.Type == driver.TypeState && e.Phase == driver.Fetch && parts[inSolve] > 0:
 			cut(inLaunch, e.Time)
