@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -51,28 +52,73 @@ func (m *Manager) Specs(ctx context.Context, project string) (map[string]NamedSp
 	}
 	out := map[string]NamedSpec{}
 	for _, dir := range m.cfg.SpecDirs {
-		if err := readSpecs(out, dir, standard, siteName); err != nil {
+		specs, err := readSpecs(dir, standard)
+		if err != nil {
 			return nil, err
+		}
+		for _, s := range specs {
+			out[s.Name] = s
 		}
 	}
-	for _, env := range slices.Backward(all) { // the default one last: its names win
-		naming := env.specName
-		if env.Name == standard.Name {
-			naming = env.defaultSpecName
-		}
-		if err := readSpecs(out, filepath.Join(env.Prefix, "share", "jupyter", "kernels"), env, naming); err != nil {
+	named, err := nameSpecs(all)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(out, named)
+	return out, nil
+}
+
+// nameSpecs gives every kernelspec of the environments, of which the first is the default one, a name of its own. Who comes first
+// depends on nothing but what there is: the default environment's keep their names, then come Pythons, then other kernels. What
+// finds its name taken takes another only when all have had their first choice.
+func nameSpecs(all []Environment) (map[string]NamedSpec, error) {
+	var waiting []NamedSpec
+	choices := map[string][]string{} // by folder
+	rank := map[string]int{}
+	for i, env := range all {
+		specs, err := readSpecs(filepath.Join(env.Prefix, "share", "jupyter", "kernels"), env)
+		if err != nil {
 			return nil, err
 		}
+		for _, s := range specs {
+			switch {
+			case i == 0:
+				choices[s.dir] = []string{s.Name, env.Name + "--" + s.Name}
+			case isPython(&s):
+				choices[s.dir], rank[s.dir] = []string{env.Name, env.Name + "-env"}, 1
+			default: // names of environments have no two dashes, so that the second choice is nobody's first
+				choices[s.dir], rank[s.dir] = []string{env.Name + "-" + s.Name, env.Name + "--" + s.Name}, 2
+			}
+			env.title(&s)
+			waiting = append(waiting, s)
+		}
+	}
+	slices.SortStableFunc(waiting, func(a, b NamedSpec) int { return rank[a.dir] - rank[b.dir] })
+	out := map[string]NamedSpec{}
+	for round := 0; len(waiting) > 0; round++ {
+		var later []NamedSpec
+		for _, s := range waiting {
+			if s.Name = choice(choices[s.dir], round); out[s.Name].Name != "" {
+				later = append(later, s)
+			} else {
+				out[s.Name] = s
+			}
+		}
+		waiting = later
 	}
 	return out, nil
 }
 
-// siteName leaves a kernelspec as it is.
-func siteName(*NamedSpec) {}
+// choice is the name that a kernelspec wants in that round; after its choices come numbers.
+func choice(choices []string, round int) string {
+	if round < len(choices) {
+		return choices[round]
+	}
+	return fmt.Sprintf("%s-%d", choices[len(choices)-1], round)
+}
 
-// defaultSpecName leaves the kernelspecs of the default environment their names, which notebooks from elsewhere ask for, and
-// says in what people read where they run.
-func (e Environment) defaultSpecName(s *NamedSpec) {
+// title says in what people and programs read of a kernelspec where it runs.
+func (e Environment) title(s *NamedSpec) {
 	s.Spec.Metadata = e.mark(s.Spec.Metadata)
 	if e.Name == "" {
 		return
@@ -82,16 +128,6 @@ func (e Environment) defaultSpecName(s *NamedSpec) {
 		title = "Python " + major + "." + minor
 	}
 	s.Spec.DisplayName = title + " (" + e.Name + ")"
-}
-
-// specName names a kernelspec after its environment: "spark" for its Python, "spark-ir" for others.
-func (e Environment) specName(s *NamedSpec) {
-	e.defaultSpecName(s)
-	if isPython(s) {
-		s.Name = e.Name
-	} else {
-		s.Name = e.Name + "-" + s.Name
-	}
 }
 
 func (e Environment) minor() (major, minor string, ok bool) {
@@ -108,15 +144,16 @@ func isPython(s *NamedSpec) bool { return s.Spec.Language == "python" && s.Name 
 // specName is what jupyter_client takes for the name of a kernelspec.
 var specName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// readSpecs puts the kernelspecs of a folder into out, each named by naming.
-func readSpecs(out map[string]NamedSpec, dir string, env Environment, naming func(*NamedSpec)) error {
+// readSpecs reads the kernelspecs of a folder, in the order of their names.
+func readSpecs(dir string, env Environment) ([]NamedSpec, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return fmt.Errorf("kernelspecs: %w", err)
+		return nil, fmt.Errorf("kernelspecs: %w", err)
 	}
+	var specs []NamedSpec
 	for _, e := range entries {
 		if !specName.MatchString(e.Name()) {
 			continue
@@ -125,10 +162,9 @@ func readSpecs(out map[string]NamedSpec, dir string, env Environment, naming fun
 		if err != nil {
 			continue // jupyter too leaves out what is no kernelspec
 		}
-		naming(&s)
-		out[s.Name] = s
+		specs = append(specs, s)
 	}
-	return nil
+	return specs, nil
 }
 
 func readSpec(dir string, env Environment) (NamedSpec, error) {

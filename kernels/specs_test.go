@@ -71,6 +71,47 @@ func TestEveryEnvironmentHasItsKernelspecs(t *testing.T) {
 	}
 }
 
+func TestKernelspecsOfAllEnvironmentsHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	const python, other = `{"argv":["python"],"display_name":"P","language":"python"}`, `{"argv":["x"],"display_name":"X","language":"x"}`
+	add := func(prefix string, kernels ...string) {
+		for _, name := range kernels {
+			text := other
+			if name == "python3" {
+				text = python
+			}
+			w.write(filepath.Join(prefix, "share", "jupyter", "kernels", name, "kernel.json"), text)
+		}
+	}
+	add(w.env.Prefix, "python3", "bash", "b", "B")
+	for name, specs := range map[string][]string{
+		"a": {"python3", "bash", "env"}, "a-bash": {"python3"}, "a-env": {"python3"}, "b": {"python3", "bash"}, "python3": {"python3"}, "python3-env": {"python3", "x"},
+	} {
+		e := kernels.Environment{Name: name, Build: 1, ID: "fedcba9876543210", Version: "3.12.1", Prefix: t.TempDir()}
+		add(e.Prefix, specs...)
+		w.more = append(w.more, e)
+	}
+	all, err := w.Specs(t.Context(), "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, title := range map[string]string{
+		"python3": "Python 3.11 (analytics)", "bash": "X (analytics)", "b": "X (analytics)", "analytics--b": "X (analytics)",
+		"a": "Python 3.12 (a)", "a-bash": "Python 3.12 (a-bash)", "a--bash": "X (a)", "a-env": "Python 3.12 (a-env)", "a--env": "X (a)",
+		"b-env": "Python 3.12 (b)", "b-bash": "X (b)",
+		"python3-env": "Python 3.12 (python3-env)", "python3-env-2": "Python 3.12 (python3)", "python3-env-x": "X (python3-env)",
+	} {
+		if got := all[name]; got.Spec.DisplayName != title || got.Name != name {
+			t.Errorf("kernelspec %s is %q, want %q", name, got.Spec.DisplayName, title)
+		}
+		delete(all, name)
+	}
+	if delete(all, "dying"); len(all) != 1 { // late
+		t.Errorf("there are %d more: %v", len(all)-1, all)
+	}
+}
+
 func TestResourcesAreTheSpecsOwnFilesAlone(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
