@@ -34,6 +34,11 @@ func (s *Service) Create(ctx context.Context, by By, project string, n NewEnviro
 	if err := errors.Join(checkName(n.Name), checkText(n.Message)); err != nil {
 		return Environment{}, err
 	}
+	if n.Kind != "" {
+		if err := checkKind(n.Kind); err != nil {
+			return Environment{}, err
+		}
+	}
 	src, err := s.source(ctx, project, n)
 	if err != nil {
 		return Environment{}, err

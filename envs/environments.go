@@ -137,12 +137,14 @@ func (s *Service) Update(ctx context.Context, by By, project, name string, p Pat
 	if p.Default != nil && !*p.Default {
 		return Environment{}, problem.New(problem.Invalid, "make another environment the default one instead")
 	}
-	if p.Kind != nil && *p.Kind != lock.Conda && *p.Kind != lock.Venv {
-		return Environment{}, problem.New(problem.Invalid, "an environment is of kind %s or %s", lock.Conda, lock.Venv)
+	if p.Kind != nil {
+		if err := checkKind(*p.Kind); err != nil {
+			return Environment{}, err
+		}
 	}
 	if p.Policy != nil {
-		if err := p.Policy.Validate(); err != nil {
-			return Environment{}, problem.New(problem.Invalid, "the rules cannot be: %w", err)
+		if err := s.checkPolicy(*p.Policy); err != nil {
+			return Environment{}, err
 		}
 	}
 	_, err := s.change(ctx, project, name, func(st *step) error {
@@ -166,6 +168,24 @@ func (s *Service) Update(ctx context.Context, by By, project, name string, p Pat
 	}
 	s.audit(ctx, by, "environment_changed", project, name, "")
 	return s.Get(ctx, project, name)
+}
+
+func checkKind(kind lock.Kind) error {
+	if kind == lock.Conda || kind == lock.Venv {
+		return nil
+	}
+	return problem.New(problem.Invalid, "an environment is of kind %s or %s", lock.Conda, lock.Venv)
+}
+
+// checkPolicy refuses rules of an environment that cannot be, or that would be taken no notice of.
+func (s *Service) checkPolicy(r policy.Rules) error {
+	if names := policy.Ignored(s.cfg.Rules, r); len(names) > 0 {
+		return problem.New(problem.Invalid, "only who runs the site can say this, or nothing comes of it for one environment: %s; leave it out", strings.Join(names, ", "))
+	}
+	if err := r.Validate(); err != nil {
+		return problem.New(problem.Invalid, "the rules cannot be: %w", err)
+	}
+	return nil
 }
 
 // Delete removes an environment with its history and logs. A problem.Conflict names the programs that run on it. Files stay

@@ -218,3 +218,27 @@ func TestBuildInUseIsNotDeleted(t *testing.T) {
 		t.Errorf("Build() = %+v, %v, want a number that was never used", b, err)
 	}
 }
+
+func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	_, err := g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "science", Text: yml("alpha"), Kind: "evil"})
+	wantCode(t, err, problem.Invalid, "conda", "venv")
+	g.create(t, "demo", "science", "alpha")
+	for name, rules := range map[string]policy.Rules{
+		"channel_urls":     {ChannelURLs: map[string]string{"x": "https://example.org/x"}},
+		"channel_alias":    {ChannelAlias: "https://example.org"},
+		"private_channels": {PrivateChannels: map[string][]string{"x": {"demo"}}},
+		"allowed_channels": {AllowedChannels: []string{"*"}},
+		"index":            {Index: "https://example.org/simple"},
+		"allowed_indexes":  {AllowedIndexes: []string{"*"}},
+		"max_environments": {MaxEnvironments: 1},
+	} {
+		_, err := g.Update(t.Context(), ann, "demo", "science", envs.Patch{Policy: &rules})
+		wantCode(t, err, problem.Invalid, name)
+	}
+	rules := policy.Rules{AllowedChannels: []string{"conda-forge"}, DenyPackages: []string{"evil"}}
+	_, err = g.Update(t.Context(), ann, "demo", "science", envs.Patch{Policy: &rules})
+	must(t, err)
+}

@@ -23,6 +23,29 @@ func Merge(site, project Rules) Rules {
 	return r
 }
 
+// Ignored names the rules of an environment's project that Merge would take no notice of: they are the site's alone, or say nothing
+// beside what the site says.
+func Ignored(site, project Rules) []string {
+	var names []string
+	for _, rule := range []struct {
+		name string
+		said bool
+	}{
+		{"channel_urls", len(project.ChannelURLs) > 0},
+		{"channel_alias", project.ChannelAlias != ""},
+		{"private_channels", len(project.PrivateChannels) > 0},
+		{"allowed_channels: *", slices.Contains(project.AllowedChannels, everything)},
+		{"index", project.Index != "" && !allowsIndex(site.indexes(), project.Index)},
+		{"allowed_indexes", project.AllowedIndexes != nil && site.indexes() == nil},
+		{"max_environments", project.MaxEnvironments != 0},
+	} {
+		if rule.said {
+			names = append(names, rule.name)
+		}
+	}
+	return names
+}
+
 // mergeChannels gives what both sides allow, written as the narrower one does.
 func mergeChannels(site, project Rules) []string {
 	if project.AllowedChannels == nil {

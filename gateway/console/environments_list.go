@@ -123,6 +123,9 @@ func (a *API) mayCloneFrom(ctx context.Context, who *door.Caller, from *envs.Ref
 		return problem.New(problem.Denied, "this token works in project %q only", who.Limit)
 	}
 	m, err := a.people.Member(ctx, from.Project, who.User)
+	if problem.Is(err, problem.NotFound) { // whether there is such a project is not for everybody to know
+		return problem.New(problem.NotFound, "there is no project %q, or you are not a member of it", from.Project)
+	}
 	if err != nil {
 		return err
 	}

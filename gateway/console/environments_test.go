@@ -86,7 +86,11 @@ func TestCloningAsksForRightsInTheOtherProject(t *testing.T) {
 	s := open(t)
 	s.call(t, "eve", "POST", "/projects", `{"name":"eves"}`, 201, nil)
 	body := `{"name":"new","from":{"project":"eves","environment":"secret"}}`
-	s.refused(t, "sam", "POST", base, body, 404, problem.NotFound)
+	closed := s.refused(t, "sam", "POST", base, body, 404, problem.NotFound)
+	missing := s.refused(t, "sam", "POST", base, strings.Replace(body, "eves", "nobodys", 1), 404, problem.NotFound)
+	if strings.ReplaceAll(closed, "eves", "nobodys") != missing {
+		t.Errorf("a project of others is told from none: %q, %q", closed, missing)
+	}
 	s.call(t, "eve", "PUT", "/projects/eves/members/sam", `{"role":"data_scientist"}`, 200, nil)
 	s.call(t, "sam", "POST", base, body, 201, nil)
 
