@@ -20,11 +20,11 @@ func Driver(s *store.Store, o *store.Order) (driver.Driver, error) {
 	case lock.Conda:
 		return conda.New(conda.Config{
 			Tools: tools.Tools(o.Tools), CacheDir: filepath.Join(s.Metadata(o.Options.Domain), "conda"), Alias: o.Alias,
-			ChannelURLs: o.ChannelURLs, AuthFile: o.AuthFile, MemoryBytes: o.Limits.MemoryBytes, Offline: o.Offline, Log: log,
+			ChannelURLs: o.ChannelURLs, AuthFile: o.AuthFile, Hosts: o.Hosts, MemoryBytes: o.Limits.MemoryBytes, Offline: o.Offline, Log: log,
 		}), nil
 	case lock.Venv:
 		return venv.New(venv.Config{
-			UV: o.Tools.UV, Bases: o.Bases, CacheDir: filepath.Join(s.Metadata(o.Options.Domain), "uv"), AuthFile: o.AuthFile,
+			UV: o.Tools.UV, Bases: o.Bases, CacheDir: filepath.Join(s.Metadata(o.Options.Domain), "uv"), AuthFile: o.AuthFile, Hosts: o.Hosts,
 			MemoryBytes: o.Limits.MemoryBytes, Offline: o.Offline, Log: log,
 		}), nil
 	default:

@@ -23,6 +23,7 @@ import (
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/uv"
+	"github.com/hopyard/hopyard/internal/egress"
 	"github.com/hopyard/hopyard/internal/wheels"
 )
 
@@ -53,6 +54,8 @@ func Write(ctx context.Context, out io.Writer, b Bundle, m Means) error {
 	w.text(aboutName, about)
 	w.text(lockName, text)
 	w.text(specName, []byte(b.Spec))
+	// The addresses in a lock are not ours: they lead inside of the network around only where its channels and indexes are.
+	ctx = egress.Allow(ctx, egress.Hosts(slices.Concat(b.Content.Channels, b.Content.Indexes)...))
 	if err := w.packages(ctx, b.Content.Packages, m); err != nil {
 		return err
 	}
@@ -172,7 +175,7 @@ func (w *writer) wheels(ctx context.Context, all []lock.Wheel, m Means) error {
 	dir := filepath.Join(m.Dir, wheelsName)
 	tool := &uv.Tool{Pinned: uv.Pinned{Python: m.Fetcher.Python, Cache: m.Fetcher.Cache}}
 	said := 0
-	err := tool.Fetch(ctx, all, dir, func(e driver.Event) {
+	err := tool.Fetch(ctx, all, nil, dir, func(e driver.Event) {
 		if e.Done > said {
 			said = e.Done
 			m.Tell(fmt.Sprintf("wheel %d of %d", e.Done, e.Total))
@@ -221,15 +224,25 @@ func fetch(ctx context.Context, p lock.Package, to string) error {
 		return err
 	}
 	hash := sha256.New()
-	n, err := io.Copy(io.MultiWriter(out, hash), io.LimitReader(from, p.Size+1))
+	most := p.Size
+	if most == 0 {
+		most = maxUnknown
+	}
+	n, err := io.Copy(io.MultiWriter(out, hash), io.LimitReader(from, most+1))
 	if err := errors.Join(err, out.Close()); err != nil {
 		return driver.Failf(driver.ChannelUnreachable, "the download of %s broke off: %w", p.Name, err)
 	}
-	if n != p.Size || hex.EncodeToString(hash.Sum(nil)) != p.SHA256 {
+	if p.Size > 0 && n != p.Size || hex.EncodeToString(hash.Sum(nil)) != p.SHA256 {
 		return &driver.Failure{Cause: driver.HashMismatch, Package: p.Name, Message: fmt.Sprintf("%s is not what the lock says: the channel has changed it", path.Base(p.URL))}
 	}
 	return nil
 }
+
+// maxUnknown is the most that is taken of an artifact whose size the lock does not say, in bytes.
+const maxUnknown = 8 << 30
+
+// client knows the proxies of the environment.
+var client = &http.Client{Transport: egress.Guard(http.DefaultTransport.(*http.Transport))}
 
 // open opens an artifact where the lock has it.
 func open(ctx context.Context, p lock.Package) (io.ReadCloser, error) {
@@ -244,7 +257,7 @@ func open(ctx context.Context, p lock.Package) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, driver.Failf(driver.ChannelUnreachable, "%s cannot be fetched: %w", p.Name, err)
 	}

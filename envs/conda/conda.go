@@ -30,6 +30,8 @@ type Config struct {
 	Alias string
 	// ChannelURLs are the addresses of channels by name. They win over the Alias.
 	ChannelURLs map[string]string
+	// Hosts are addresses and hosts of package indexes and their files that may be inside of the network around.
+	Hosts []string
 	// AuthFile holds credentials in the form of RATTLER_AUTH_FILE; empty means none.
 	AuthFile string
 	// MemoryBytes bounds the helper's address space; default 4 GiB.
@@ -74,7 +76,7 @@ func New(c Config) *Driver {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Driver{c: c, known: map[string]string{}, uv: &uv.Tool{
-		Path: c.Tools.UV, Cache: filepath.Join(c.CacheDir, "uv"), AuthFile: c.AuthFile, Offline: c.Offline,
+		Path: c.Tools.UV, Cache: filepath.Join(c.CacheDir, "uv"), AuthFile: c.AuthFile, Hosts: c.Hosts, Offline: c.Offline,
 		MemoryBytes: c.MemoryBytes, Pinned: uv.Pinned{Python: c.Tools.Python},
 	}}
 }

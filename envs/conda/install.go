@@ -28,7 +28,7 @@ func (d *Driver) Install(ctx context.Context, l *lock.Lock, at driver.Place, tel
 	}
 	tell(driver.Event{Type: driver.TypeState, Phase: driver.Fetch})
 	if len(l.Wheels) > 0 {
-		if err := d.uv.Fetch(ctx, l.Wheels, at.Wheels, f.wheel); err != nil {
+		if err := d.uv.Fetch(ctx, l.Wheels, l.Indexes, at.Wheels, f.wheel); err != nil {
 			return err
 		}
 	}

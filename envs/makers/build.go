@@ -62,7 +62,7 @@ func (m *Makers) Order(lock.Kind) (store.Order, error) {
 		return store.Order{}, m.unready()
 	}
 	return store.Order{
-		Tools: store.Tools(m.tools), Bases: m.bases(), Alias: m.cfg.Rules.ChannelAlias, ChannelURLs: m.cfg.Rules.ChannelURLs, Index: m.cfg.Rules.Index,
+		Tools: store.Tools(m.tools), Bases: m.bases(), Hosts: m.hosts(), Alias: m.cfg.Rules.ChannelAlias, ChannelURLs: m.cfg.Rules.ChannelURLs, Index: m.cfg.Rules.Index,
 		AuthFile: m.cfg.AuthFile, Offline: m.cfg.Offline, Limits: store.Limits{MemoryBytes: m.cfg.MemoryBytes},
 	}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -134,11 +135,11 @@ func (m *Makers) make(t tools.Tools) map[lock.Kind]driver.Driver {
 	c := m.cfg
 	return map[lock.Kind]driver.Driver{
 		lock.Conda: conda.New(conda.Config{
-			Tools: t, CacheDir: m.cache("conda"), Alias: c.Rules.ChannelAlias, ChannelURLs: c.Rules.ChannelURLs, AuthFile: c.AuthFile,
+			Tools: t, CacheDir: m.cache("conda"), Alias: c.Rules.ChannelAlias, ChannelURLs: c.Rules.ChannelURLs, AuthFile: c.AuthFile, Hosts: m.hosts(),
 			MemoryBytes: c.MemoryBytes, Timeout: c.Timeout, Offline: c.Offline, Log: c.Log,
 		}),
 		lock.Venv: venv.New(venv.Config{
-			UV: t.UV, Bases: m.bases(), CacheDir: m.cache("uv"), AuthFile: c.AuthFile,
+			UV: t.UV, Bases: m.bases(), CacheDir: m.cache("uv"), AuthFile: c.AuthFile, Hosts: m.hosts(),
 			MemoryBytes: c.MemoryBytes, Timeout: c.Timeout, Offline: c.Offline, Log: c.Log,
 		}),
 	}
@@ -150,6 +151,12 @@ func (m *Makers) bases() []string {
 		return nil
 	}
 	return []string{m.cfg.Python}
+}
+
+// hosts are what the site has chosen to take wheels from.
+func (m *Makers) hosts() []string {
+	r := m.cfg.Rules
+	return slices.Concat([]string{r.Index}, r.AllowedIndexes, r.WheelHosts)
 }
 
 // ToolsDir is where the tool environment is.

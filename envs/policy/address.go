@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hopyard/hopyard/internal/egress"
 )
 
 // address is a URL in the one form in which two of them can be compared: lower-case scheme and host, the port only where it is
@@ -114,15 +116,6 @@ func (a address) above(b address) bool { return a.covers(b) && len(b.path) > len
 
 func (a address) sameOrigin(b address) bool { return a.scheme == b.scheme && a.host == b.host }
 
-// shared is the space of addresses between providers and their customers, which is nobody's on the Internet (RFC 6598).
-var shared = netip.MustParsePrefix("100.64.0.0/10")
-
-// Internal says whether an IP address is one of this host or of a network around it, not of the Internet.
-func Internal(ip netip.Addr) bool {
-	ip = ip.Unmap()
-	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || shared.Contains(ip)
-}
-
 // internal says whether a is written as a place on this host or in a network around it. What a host's name leads to is only known
 // when it is asked.
 func (a address) internal() bool {
@@ -130,7 +123,7 @@ func (a address) internal() bool {
 		return true
 	}
 	ip, err := netip.ParseAddr(strings.Trim(a.hostname(), "[]"))
-	return strings.HasSuffix(a.hostname(), ".localhost") || err == nil && Internal(ip)
+	return strings.HasSuffix(a.hostname(), ".localhost") || err == nil && egress.Internal(ip)
 }
 
 // public says whether a is written as a place on the Internet that is spoken to by https.

@@ -102,6 +102,8 @@ type Order struct {
 	Requested []string `json:"requested,omitempty"`
 	Tools     Tools    `json:"tools"`
 	Limits    Limits   `json:"limits"`
+	// Hosts are addresses and hosts of indexes and files that may be inside of the network around.
+	Hosts []string `json:"hosts,omitempty"`
 	// Bases are the interpreters of this host that environments of wheels may stand on; empty means those on PATH.
 	Bases []string `json:"bases,omitempty"`
 	// Alias, ChannelURLs, Index and AuthFile are as the solver had them; the file holds credentials, the order does not.

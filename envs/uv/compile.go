@@ -34,7 +34,7 @@ func (t *Tool) Compile(ctx context.Context, req Request) ([]lock.Wheel, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.describe(ctx, wheels, req.Provided, goal)
+	t.describe(t.inside(ctx, req.Index), wheels, req.Provided, goal)
 	return wheels, nil
 }
 

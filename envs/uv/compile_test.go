@@ -270,7 +270,7 @@ func TestCompileUsesCredentialsAndKeepsThem(t *testing.T) {
 		if err != nil || len(got) != 1 || got[0].URL != i.wheel(i.all["one"][0]).URL {
 			t.Fatalf("got %+v, %v", got, err)
 		}
-		if err := tool.Fetch(t.Context(), got, t.TempDir(), nil); err != nil {
+		if err := tool.Fetch(t.Context(), got, nil, t.TempDir(), nil); err != nil {
 			t.Error(err)
 		}
 		_, err = tool.Compile(t.Context(), ask(t, i, "one", "no-such-thing"))

@@ -28,6 +28,7 @@ const completionTimeout = 30 * time.Second
 // hash, wherever its address leads. What it does not have, or does not say, stays empty, and so does everything where it does not
 // answer.
 func (t *Tool) Complete(ctx context.Context, c Completion) ([]lock.Wheel, error) {
+	ctx = t.inside(ctx, c.Index)
 	goal, err := targetOf(c.Python, "", c.Platform)
 	if err != nil {
 		return nil, driver.Failf(driver.SpecInvalid, "%w", err)

@@ -1,14 +1,45 @@
 package uv_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"path"
 	"strings"
 	"testing"
 
+	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/uv"
 	"github.com/hopyard/hopyard/internal/testchannel"
 )
+
+// TestWheelsAreNotFetchedInsideOfTheNetwork: addresses of locks may be anybody's, and names lead anywhere.
+func TestWheelsAreNotFetchedInsideOfTheNetwork(t *testing.T) {
+	t.Parallel()
+	inner := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
+	t.Cleanup(inner.Close)
+	named := strings.Replace(inner.URL, "127.0.0.1", "localhost", 1)
+	outer := httptest.NewServer(http.RedirectHandler(named+"/one-1.0-py3-none-any.whl", http.StatusFound))
+	t.Cleanup(outer.Close)
+	w := lock.Wheel{Name: "one", Version: "1.0", Filename: "one-1.0-py3-none-any.whl", SHA256: strings.Repeat("a", 64)}
+	for name, c := range map[string]struct {
+		url  string
+		tool *uv.Tool
+	}{
+		"by its address":         {inner.URL, &uv.Tool{}},
+		"by a name":              {named, &uv.Tool{}},
+		"redirected to it":       {outer.URL, &uv.Tool{Hosts: here}},
+		"the host of the index":  {named, &uv.Tool{Hosts: []string{outer.URL + "/simple"}}},
+		"uv's index is no cause": {named, newTool(t)},
+	} {
+		w.URL = c.url + "/one-1.0-py3-none-any.whl"
+		f := failure(t, c.tool.Fetch(t.Context(), []lock.Wheel{w}, nil, t.TempDir(), nil), driver.PolicyDenied)
+		has(t, f.Message, "inside of this network", "wheel_hosts")
+		if f.Rule != "wheel_hosts" {
+			t.Errorf("%s: rule %q", name, f.Rule)
+		}
+	}
+}
 
 func TestCompletedWheelsAreWhatTheIndexSays(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ import (
 
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/internal/egress"
 )
 
 const (
@@ -29,13 +30,14 @@ const (
 	longestWait = 10 * time.Second
 )
 
-// client is shared by all tools, so that connections are. Its transport knows the proxies of the environment.
+// client is shared by all tools, so that connections are. Its transport knows the proxies of the environment, and goes inside of the
+// network around only where a context allows it: see inside.
 var client = &http.Client{
 	Transport: func() http.RoundTripper {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.MaxIdleConnsPerHost = metadataAtOnce
 		transport.ResponseHeaderTimeout = stalled
-		return transport
+		return egress.Guard(transport)
 	}(),
 	CheckRedirect: func(req *http.Request, via []*http.Request) error {
 		switch {
@@ -252,6 +254,12 @@ func (d *download) open(ctx context.Context, have int64) (io.ReadCloser, int64, 
 	}
 	d.known.authorize(req)
 	res, err := client.Do(req)
+	if inside, ok := errors.AsType[*egress.Error](err); ok {
+		return nil, 0, &driver.Failure{
+			Cause: driver.PolicyDenied, Package: d.wheel.Name, Rule: "wheel_hosts", Err: inside,
+			Message: fmt.Sprintf("%s is not downloaded: %s; ask who runs the site to add that host to wheel_hosts", d.wheel.Filename, inside),
+		}
+	}
 	if err != nil {
 		return nil, 0, &again{err: err}
 	}

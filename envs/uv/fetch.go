@@ -28,7 +28,10 @@ const (
 // Fetch brings the wheels into dir/<sha256>/<filename>, each complete or absent, and tells of it in the phase fetch. What is
 // there already is not fetched again. Processes that want the same wheel wait for one another; a download that was cut off,
 // even by the death of its process, goes on where it ended.
-func (t *Tool) Fetch(ctx context.Context, wheels []lock.Wheel, dir string, tell driver.Sink) error {
+//
+// Wheels come from the Internet, from the hosts of t, and of the indexes that they were solved with.
+func (t *Tool) Fetch(ctx context.Context, wheels []lock.Wheel, indexes []string, dir string, tell driver.Sink) error {
+	ctx = t.inside(ctx, indexes...)
 	for _, w := range wheels {
 		if err := checkWheel(w); err != nil {
 			return driver.Failf(driver.SpecInvalid, "the lock cannot be used: %w", err)

@@ -41,7 +41,7 @@ func TestFetchBringsEachWheelOnce(t *testing.T) {
 	wheels := []lock.Wheel{i.wheel(one), i.wheel(two)}
 	dir := t.TempDir()
 	var heard sink
-	if err := (&uv.Tool{}).Fetch(t.Context(), wheels, dir, heard.tell); err != nil {
+	if err := (&uv.Tool{Hosts: here}).Fetch(t.Context(), wheels, nil, dir, heard.tell); err != nil {
 		t.Fatal(err)
 	}
 	for _, w := range wheels {
@@ -55,7 +55,7 @@ func TestFetchBringsEachWheelOnce(t *testing.T) {
 		t.Errorf("last event = %+v, want all of 2 wheels and %d bytes", e, sum)
 	}
 	before := len(i.seen(""))
-	if err := (&uv.Tool{Offline: true}).Fetch(t.Context(), wheels, dir, heard.tell); err != nil {
+	if err := (&uv.Tool{Hosts: here, Offline: true}).Fetch(t.Context(), wheels, nil, dir, heard.tell); err != nil {
 		t.Error(err)
 	}
 	if after := len(i.seen("")); after != before || heard.last().Done != 2 {
@@ -74,14 +74,14 @@ func TestFetchTakesFilesFromDisk(t *testing.T) {
 	}
 	w.URL = "file://" + path
 	dir := t.TempDir()
-	if err := (&uv.Tool{Offline: true}).Fetch(t.Context(), []lock.Wheel{w}, dir, nil); err != nil {
+	if err := (&uv.Tool{Hosts: here, Offline: true}).Fetch(t.Context(), []lock.Wheel{w}, nil, dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(at(dir, w)); err != nil {
 		t.Error(err)
 	}
 	w.URL += ".gone"
-	failure(t, (&uv.Tool{}).Fetch(t.Context(), []lock.Wheel{w}, t.TempDir(), nil), driver.ChannelUnreachable)
+	failure(t, (&uv.Tool{Hosts: here}).Fetch(t.Context(), []lock.Wheel{w}, nil, t.TempDir(), nil), driver.ChannelUnreachable)
 }
 
 // cut answers with half of what is left, times times.
@@ -120,7 +120,7 @@ func TestFetchGoesOnWhereItWasCut(t *testing.T) {
 			cut(i, 2, ranges)
 			dir, w := t.TempDir(), i.wheel(one)
 			var heard sink
-			if err := (&uv.Tool{}).Fetch(t.Context(), []lock.Wheel{w}, dir, heard.tell); err != nil {
+			if err := (&uv.Tool{Hosts: here}).Fetch(t.Context(), []lock.Wheel{w}, nil, dir, heard.tell); err != nil {
 				t.Fatal(err)
 			}
 			if got, _ := os.ReadFile(at(dir, w)); string(got) != string(i.contents[w.Filename]) {
@@ -149,7 +149,7 @@ func TestFetchForgetsAPieceOfAnotherFile(t *testing.T) {
 	if err := os.WriteFile(part, []byte("the beginning of something else"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&uv.Tool{}).Fetch(t.Context(), []lock.Wheel{w}, dir, nil); err != nil {
+	if err := (&uv.Tool{Hosts: here}).Fetch(t.Context(), []lock.Wheel{w}, nil, dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(at(dir, w)); string(got) != string(i.contents[w.Filename]) {
@@ -172,7 +172,7 @@ func TestFetchTriesAgain(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	})
-	if err := (&uv.Tool{}).Fetch(t.Context(), []lock.Wheel{i.wheel(one)}, t.TempDir(), nil); err != nil {
+	if err := (&uv.Tool{Hosts: here}).Fetch(t.Context(), []lock.Wheel{i.wheel(one)}, nil, t.TempDir(), nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -208,7 +208,7 @@ func TestFetchNamesTheCause(t *testing.T) {
 			if c.change != nil {
 				c.change(&w)
 			}
-			f := failure(t, (&uv.Tool{}).Fetch(t.Context(), []lock.Wheel{w}, dir, nil), c.cause)
+			f := failure(t, (&uv.Tool{Hosts: here}).Fetch(t.Context(), []lock.Wheel{w}, nil, dir, nil), c.cause)
 			if c.cause != driver.SpecInvalid && f.Package != "one" {
 				t.Errorf("package = %q", f.Package)
 			}
@@ -232,7 +232,7 @@ func TestFetchEndsWhenCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-started; cancel() }()
 	dir := t.TempDir()
-	failure(t, (&uv.Tool{}).Fetch(ctx, []lock.Wheel{i.wheel(one)}, dir, nil), driver.Canceled)
+	failure(t, (&uv.Tool{Hosts: here}).Fetch(ctx, []lock.Wheel{i.wheel(one)}, nil, dir, nil), driver.Canceled)
 	noWheels(t, dir)
 }
 
@@ -245,8 +245,8 @@ func TestFetchSendsCredentialsToTheirHostAlone(t *testing.T) {
 		http.Redirect(w, r, strings.Replace(other.URL, "127.0.0.1", "localhost", 1)+r.URL.Path, http.StatusFound)
 		return true
 	})
-	tool := &uv.Tool{AuthFile: authFile(t, `{"127.0.0.1": {"BearerToken": "t0ken"}}`)}
-	if err := tool.Fetch(t.Context(), []lock.Wheel{i.wheel(one)}, t.TempDir(), nil); err != nil {
+	tool := &uv.Tool{Hosts: append(here, "localhost"), AuthFile: authFile(t, `{"127.0.0.1": {"BearerToken": "t0ken"}}`)}
+	if err := tool.Fetch(t.Context(), []lock.Wheel{i.wheel(one)}, nil, t.TempDir(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := i.seen("/files/")[0].Header.Get("Authorization"); got != "Bearer t0ken" {
@@ -266,7 +266,7 @@ func TestFetchOnAFullDisk(t *testing.T) {
 	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
 	one := long("one")
 	i := newIndex(t, one)
-	failure(t, (&uv.Tool{}).Fetch(t.Context(), []lock.Wheel{i.wheel(one)}, dir, nil), driver.DiskFull)
+	failure(t, (&uv.Tool{Hosts: here}).Fetch(t.Context(), []lock.Wheel{i.wheel(one)}, nil, dir, nil), driver.DiskFull)
 	noWheels(t, dir)
 }
 
@@ -282,13 +282,13 @@ func TestFetchOfPinnedWheelsUsesTheSharedCache(t *testing.T) {
 	}
 	dir := t.TempDir()
 	var heard sink
-	tool := &uv.Tool{Offline: true, Pinned: uv.Pinned{Cache: cache}}
-	if err := tool.Fetch(t.Context(), []lock.Wheel{w}, dir, heard.tell); err != nil {
+	tool := &uv.Tool{Hosts: here, Offline: true, Pinned: uv.Pinned{Cache: cache}}
+	if err := tool.Fetch(t.Context(), []lock.Wheel{w}, nil, dir, heard.tell); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(at(dir, w)); string(got) != string(content) || heard.last().Done != 1 {
 		t.Errorf("%d bytes, last event %+v", len(got), heard.last())
 	}
 	w.Filename, w.SHA256 = "two-1.0-py3-none-any.whl", strings.Repeat("ab", 32)
-	has(t, failure(t, tool.Fetch(t.Context(), []lock.Wheel{w}, dir, nil), driver.ChannelUnreachable).Message, "offline", w.Filename)
+	has(t, failure(t, tool.Fetch(t.Context(), []lock.Wheel{w}, nil, dir, nil), driver.ChannelUnreachable).Message, "offline", w.Filename)
 }

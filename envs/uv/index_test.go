@@ -45,6 +45,9 @@ var program = sync.OnceValues(func() (string, error) {
 	return built.UV, err
 })
 
+// here are the hosts of the servers of tests.
+var here = []string{"127.0.0.1"}
+
 // newTool is uv with a cache of its own.
 func newTool(t *testing.T) *uv.Tool {
 	t.Helper()
@@ -52,7 +55,7 @@ func newTool(t *testing.T) *uv.Tool {
 	if err != nil {
 		t.Skipf("no uv: %v", err)
 	}
-	return &uv.Tool{Path: path, Cache: t.TempDir()}
+	return &uv.Tool{Path: path, Hosts: here, Cache: t.TempDir()}
 }
 
 // interpreter is a Python of this host.

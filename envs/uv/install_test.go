@@ -303,6 +303,6 @@ func TestSearchNamesTheCause(t *testing.T) {
 	if f := failure(t, err, driver.ChannelUnreachable); strings.Contains(f.Message, "hunter2") {
 		t.Errorf("the password is told: %s", f.Message)
 	}
-	_, err = (&uv.Tool{Offline: true}).Search(t.Context(), i.simple(), "one")
+	_, err = (&uv.Tool{Hosts: here, Offline: true}).Search(t.Context(), i.simple(), "one")
 	failure(t, err, driver.ChannelUnreachable)
 }

@@ -42,6 +42,7 @@ func (t *Tool) Search(ctx context.Context, index, name string) ([]driver.Found, 
 	if err != nil {
 		return nil, err
 	}
+	ctx = t.inside(ctx, address)
 	known, err := t.credentials()
 	if err != nil {
 		return nil, err

@@ -23,6 +23,9 @@ type Tool struct {
 	AuthFile string
 	// Offline forbids all network access.
 	Offline bool
+	// Hosts are addresses and hosts of indexes and files that may be inside of the network around. So may an index that is named in a
+	// request, and uv's default.
+	Hosts []string
 	// MemoryBytes limits uv's address space; 0 means 4 GiB.
 	MemoryBytes int64
 	// Timeout ends a solve that takes longer; 0 means five minutes.

@@ -30,6 +30,8 @@ type Config struct {
 	CacheDir string
 	// WheelCache is the shared cache of wheels that are pinned without an address; empty means the user's own.
 	WheelCache string
+	// Hosts are addresses and hosts of indexes and files that may be inside of the network around.
+	Hosts []string
 	// AuthFile names credentials per host in the form of RATTLER_AUTH_FILE.
 	AuthFile string
 	// MemoryBytes limits the solver's address space, Timeout its time; 0 means uv.Tool's defaults.
@@ -64,7 +66,7 @@ func New(c Config) *Driver {
 // toolOf is uv as configured. python fetches wheels without an address.
 func toolOf(c Config, python string) *uv.Tool {
 	return &uv.Tool{
-		Path: c.UV, Cache: c.CacheDir, AuthFile: c.AuthFile, Offline: c.Offline, MemoryBytes: c.MemoryBytes, Timeout: c.Timeout,
+		Path: c.UV, Cache: c.CacheDir, AuthFile: c.AuthFile, Hosts: c.Hosts, Offline: c.Offline, MemoryBytes: c.MemoryBytes, Timeout: c.Timeout,
 		Pinned: uv.Pinned{Python: python, Cache: c.WheelCache},
 	}
 }
@@ -173,7 +175,7 @@ func (d *Driver) Install(ctx context.Context, l *lock.Lock, at driver.Place, tel
 	}
 	tool := toolOf(d.config, l.Base.Path)
 	say(tell, driver.Event{Type: driver.TypeState, Phase: driver.Fetch})
-	if err := tool.Fetch(ctx, l.Wheels, at.Wheels, tell); err != nil {
+	if err := tool.Fetch(ctx, l.Wheels, l.Indexes, at.Wheels, tell); err != nil {
 		return err
 	}
 	say(tell, driver.Event{Type: driver.TypeState, Phase: driver.Link})
