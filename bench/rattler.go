@@ -59,7 +59,7 @@ func (b *benchmark) startRattler(dir, python string) (*rattler, error) {
 
 func (r *rattler) close() {
 	_ = r.in.Close()
-	_ = r.cmd.Wait() //nolint:errcheck // it has nothing to lose
+	_ = r.cmd.Wait() // it has nothing to lose
 }
 
 // question is what the resident process is asked. Keep gives it what it last found as what to stay with; File names a lock file to
