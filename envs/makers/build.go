@@ -15,6 +15,7 @@ import (
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/spec"
 	"github.com/hopyard/hopyard/envs/store"
+	"github.com/hopyard/hopyard/envs/venv"
 )
 
 // build makes the files of the first environment ahead, with a builder of our own: there is no project yet to build for. The
@@ -55,17 +56,31 @@ func (m *Makers) first() (id string, order store.Order, err error) {
 }
 
 // Order gives what a builder has to be told besides the content; a problem.Unavailable while the tools are not there.
-func (m *Makers) Order(lock.Kind) (store.Order, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.drivers == nil {
-		return store.Order{}, m.unready()
+func (m *Makers) Order(kind lock.Kind) (store.Order, error) {
+	t, ok := m.Tools()
+	if !ok {
+		_, err := m.Driver(kind)
+		return store.Order{}, err
 	}
-	return store.Order{
-		Tools: store.Tools(m.tools), Bases: m.bases(), Hosts: m.hosts(), Alias: m.cfg.Rules.ChannelAlias, ChannelURLs: m.cfg.Rules.ChannelURLs, Index: m.cfg.Rules.Index,
-		AuthFile: m.cfg.AuthFile, Offline: m.cfg.Offline, Limits: store.Limits{MemoryBytes: m.cfg.MemoryBytes},
-	}, nil
+	order := store.Order{
+		Tools: store.Tools(t), Hosts: m.hosts(), Alias: m.cfg.Rules.ChannelAlias, ChannelURLs: m.cfg.Rules.ChannelURLs,
+		Index: m.cfg.Rules.Index, AuthFile: m.cfg.AuthFile, Offline: m.cfg.Offline, Limits: store.Limits{MemoryBytes: m.cfg.MemoryBytes},
+	}
+	if kind != lock.Venv {
+		return order, nil
+	}
+	d, err := m.Driver(kind)
+	if err != nil {
+		return order, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), findLimit)
+	defer cancel()
+	order.Bases, err = d.(*venv.Driver).Interpreters(ctx)
+	return order, err
 }
+
+// findLimit is how long the host's interpreters may take to say what they are.
+const findLimit = 30 * time.Second
 
 func requested(s *spec.Spec) []string {
 	var names []string

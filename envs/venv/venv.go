@@ -71,6 +71,17 @@ func toolOf(c Config, python string) *uv.Tool {
 	}
 }
 
+// Interpreters are the absolute paths of the interpreters that environments may stand on, as this process finds them: another one
+// may have another PATH.
+func (d *Driver) Interpreters(ctx context.Context) ([]string, error) {
+	all, err := d.bases.all(ctx)
+	paths := make([]string, len(all))
+	for i, p := range all {
+		paths[i] = p.Path
+	}
+	return paths, err
+}
+
 // Info names the driver and uv's version.
 func (d *Driver) Info(ctx context.Context) (driver.Info, error) {
 	version, err := d.tool.Version(ctx)
