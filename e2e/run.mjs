@@ -1,7 +1,7 @@
 // Runs all tests from outside: a real browser, real clients and bad days, against the real binary. They need Debian's chromium,
 // Python with venv, patchelf and Go. Two at a time, because most of the time they wait.
 //
-//   node run.mjs [NAME...]    NAME is one of: browser services python badday
+//   node run.mjs [NAME...]    NAME is one of: browser services cli python badday
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,6 +27,7 @@ const node = folder => run(process.execPath, ['--test', '--test-concurrency=1', 
 const suites = {
   browser: () => node('browser'),
   services: () => node('clients/services'),
+  cli: () => node('clients/cli'),
   python: async () => run(await clients(), ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', join(here, 'clients/python')]),
   badday: () => run('go', ['test', '-v', '-tags', 'e2e', '-count=1', '-timeout', '5m', './e2e/badday'], { cwd: top }),
 };
@@ -39,7 +40,7 @@ if (!existsSync(process.env.HOPYARD)) throw new Error(`${process.env.HOPYARD} is
 await sow();
 
 // Two lanes of about the same length.
-const lanes = [['browser', 'badday'], ['services', 'python']].map(names => names.filter(name => !chosen.length || chosen.includes(name)));
+const lanes = [['browser', 'services'], ['badday', 'python', 'cli']].map(names => names.filter(name => !chosen.length || chosen.includes(name)));
 const results = (await Promise.all(lanes.map(lane))).flat();
 for (const { name, ok, output } of results) if (!ok) console.log(`--- ${name} failed:\n${output}`);
 for (const result of results) console.log(summary(result));

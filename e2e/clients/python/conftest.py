@@ -1,5 +1,6 @@
 """Servers for the tests: a gateway of ours, and a stock Jupyter server that has no kernels but ours."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -18,6 +19,8 @@ TOP = pathlib.Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("HOPYARD") or str(TOP / "bin" / "hopyard")
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "hopyard"
 PREPARED = os.environ.get("HOPYARD_TEST_PREPARED") or str(CACHE / "prepared")
+
+SEED = pathlib.Path(os.environ.get("HOPYARD_TEST_SEED") or CACHE / "e2e" / "seed")
 
 
 class Server:
@@ -59,20 +62,56 @@ def end(process):
     process.wait(20)
 
 
+@contextlib.contextmanager
+def gateway(data, config):
+    """A gateway of ours on a data directory."""
+    path = pathlib.Path(data, "config.yaml")
+    path.write_text(json.dumps(config))  # JSON is YAML
+    log = open(pathlib.Path(data, "log"), "w+")
+    args = [BINARY, "serve", "--data", data, "--listen", "127.0.0.1:0", "--demo", "--config", path]
+    process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=log, text=True)
+    ready = next((line for line in process.stdout if line.startswith("ready ")), None)
+    assert ready, "hopyard serve ended: " + pathlib.Path(log.name).read_text()
+    token = pathlib.Path(data, "bootstrap", "admin.token").read_text().strip()
+    yield Server(ready.split()[1] + "p/demo/jupyter", token)
+    subprocess.run([BINARY, "stop", "--data", data], check=True, stderr=subprocess.DEVNULL)
+    end(process)
+
+
 @pytest.fixture(scope="session")
 def ours():
-    with tempfile.TemporaryDirectory(prefix="hopyard-e2e-") as data:
-        config = pathlib.Path(data, "config.yaml")
-        config.write_text(f"prepared: {json.dumps(PREPARED)}\n")
-        log = open(pathlib.Path(data, "log"), "w+")
-        args = [BINARY, "serve", "--data", data, "--listen", "127.0.0.1:0", "--demo", "--config", config]
-        process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=log, text=True)
-        ready = next((line for line in process.stdout if line.startswith("ready ")), None)
-        assert ready, "hopyard serve ended: " + pathlib.Path(log.name).read_text()
-        token = pathlib.Path(data, "bootstrap", "admin.token").read_text().strip()
-        yield Server(ready.split()[1] + "p/demo/jupyter", token)
-        subprocess.run([BINARY, "stop", "--data", data], check=True, stderr=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory(prefix="hopyard-e2e-") as data, gateway(data, {"prepared": PREPARED}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def channel():
+    """The address of a real conda channel's server, for gateways that make environments; see e2e/lib/channel.mjs."""
+    with tempfile.TemporaryDirectory(prefix="hopyard-channel-") as folder:
+        program = os.environ.get("HOPYARD_TESTCHANNEL")
+        if not program:
+            program = folder + "/testchannel"
+            subprocess.run(["go", "build", "-o", program, "./internal/testchannel/cmd/testchannel"], check=True, cwd=TOP)
+        process = subprocess.Popen([program, "-serve", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+        yield process.stdout.readline().strip()
         end(process)
+
+
+@pytest.fixture(scope="session")
+def equipped(channel):
+    """A gateway with environments of its own, made from the channel; see e2e/lib/own.mjs."""
+    with tempfile.TemporaryDirectory(prefix="hopyard-e2e-") as data:
+        prepared, starter = pathlib.Path(data, "prepared"), pathlib.Path(data, "environment.yml")
+        (prepared / "envs").mkdir(parents=True)
+        for name in ["tools", "ui"]:
+            (prepared / name).symlink_to(pathlib.Path(PREPARED, name))
+        for name in ["pkgs", "pyc"]:
+            if (SEED / name).exists():
+                subprocess.run(["cp", "-al", SEED / name, prepared / "envs"], check=True)
+        starter.write_text("dependencies: [python=3.11, ipykernel]\n")
+        environments = {"channel_urls": {"conda-forge": channel + "/channel"}, "index": channel + "/simple/", "starter": str(starter)}
+        with gateway(data, {"prepared": str(prepared), "environments": environments}) as server:
+            yield server
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,12 @@ from nbclient.exceptions import CellExecutionError
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
-def run(server, *codes):
+def run(server, *codes, kernelspec="python3"):
     server.be_the_gateway()
-    book = v4.new_notebook(cells=[v4.new_code_cell(code) for code in codes], metadata={"kernelspec": KERNELSPEC})
-    NotebookClient(book, timeout=120, kernel_manager_class="jupyter_server.gateway.managers.GatewayKernelManager").execute()
+    metadata = {"kernelspec": KERNELSPEC | {"name": kernelspec}}
+    book = v4.new_notebook(cells=[v4.new_code_cell(code) for code in codes], metadata=metadata)
+    client = NotebookClient(book, timeout=120, kernel_manager_class="jupyter_server.gateway.managers.GatewayKernelManager")
+    client.execute(kernel_name=kernelspec)  # the manager starts python3 whatever the notebook says
     return [cell.outputs for cell in book.cells]
 
 
