@@ -152,7 +152,10 @@ func (s *Service) source(ctx context.Context, project string, n NewEnvironment) 
 			return src, err
 		}
 	}
-	if src.spec, err = parse(src.text); err != nil {
+	if src.spec, err = parse(src.text); err == nil {
+		err = checkVariables(src.spec)
+	}
+	if err != nil {
 		return src, err
 	}
 	if src.kind == "" && len(src.spec.Channels) > 0 {

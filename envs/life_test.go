@@ -242,3 +242,19 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 	_, err = g.Update(t.Context(), ann, "demo", "science", envs.Patch{Policy: &rules})
 	must(t, err)
 }
+
+func TestVariablesOfOursAreRefusedWhenTheyAreSaved(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	g.create(t, "demo", "science", "alpha")
+	for _, name := range []string{"PATH", "HOPYARD_TOKEN"} {
+		text := yml("alpha") + "variables:\n  " + name + ": x\n"
+		_, _, err := g.SetSpec(t.Context(), ann, "demo", "science", text, "", 0, false)
+		wantCode(t, err, problem.Invalid, name)
+		_, err = g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "other", Text: text})
+		wantCode(t, err, problem.Invalid, name)
+	}
+	_, _, err := g.SetSpec(t.Context(), ann, "demo", "science", yml("alpha")+"variables:\n  PYTHONPATH: /mine\n", "", 0, false)
+	must(t, err)
+}

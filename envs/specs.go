@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -73,6 +74,9 @@ func (s *Service) SetSpec(ctx context.Context, by By, project, name, text, messa
 		return Revision{}, nil, err
 	}
 	sp, err := parse(text)
+	if err == nil {
+		err = checkVariables(sp)
+	}
 	if err != nil {
 		return Revision{}, nil, err
 	}
@@ -109,6 +113,16 @@ func (s *Service) SetSpec(ctx context.Context, by By, project, name, text, messa
 	}
 	shown := s.show(env, *asked)
 	return r, &shown, s.enqueue(ctx, project, name)
+}
+
+// checkVariables refuses variables that are ours to set. It is for what is saved: builds of older revisions leave them out.
+func checkVariables(sp *spec.Spec) error {
+	for _, name := range slices.Sorted(maps.Keys(sp.Variables)) {
+		if name == "PATH" || strings.HasPrefix(name, "HOPYARD_") {
+			return problem.New(problem.Invalid, "the variable %s is set by Hopyard: remove it from variables:", name)
+		}
+	}
+	return nil
 }
 
 func changedMeanwhile(newest Revision) error {

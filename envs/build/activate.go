@@ -24,8 +24,15 @@ import (
 // every door. In conda's order (CEP 32): what the environment is, etc/conda/env_vars.d, activation scripts, conda-meta/state, which
 // for us is what the spec says.
 
-// variable is a name that a shell takes. PATH and what makes a loader or an interpreter run other people's code are not for packages.
+// variable is a name that a shell takes.
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+
+// reserved are variables that no package may set: what decides which programs run, what makes a loader or an interpreter run other
+// code first, and what is ours or the user's.
+var reserved = regexp.MustCompile(`^(LD_.*|PYTHON(HOME|PATH|STARTUP)|HOPYARD_.*|PATH|HOME|USER|SHELL)$`)
+
+// ours are those that environment.yml may not set either.
+var ours = regexp.MustCompile(`^(HOPYARD_.*|PATH)$`)
 
 // activation gives the variables that activation sets without running anything, and the scripts that it would run.
 func (b *builder) activation(root *os.Root) (vars map[string]string, scripts []string, err error) {
@@ -34,7 +41,7 @@ func (b *builder) activation(root *os.Root) (vars map[string]string, scripts []s
 		vars["VIRTUAL_ENV"] = b.prefix()
 	} else {
 		maps.Copy(vars, map[string]string{"CONDA_PREFIX": b.prefix(), "CONDA_DEFAULT_ENV": b.prefix(), "CONDA_SHLVL": "1"})
-		if err := packageVariables(root, vars); err != nil {
+		if err := b.packageVariables(root, vars); err != nil {
 			return nil, nil, err
 		}
 		if scripts, err = list(root, "etc/conda/activate.d", ".sh"); err != nil {
@@ -48,14 +55,15 @@ func (b *builder) activation(root *os.Root) (vars map[string]string, scripts []s
 // ownVariables sets what the spec says, which has the last word.
 func (b *builder) ownVariables(vars map[string]string) {
 	for name, value := range b.order.Options.Variables {
-		if variable.MatchString(name) && name != "PATH" {
+		if variable.MatchString(name) && !ours.MatchString(name) {
 			vars[name] = value
 		}
 	}
 }
 
-// packageVariables adds those of etc/conda/env_vars.d, file by file in the order of their names.
-func packageVariables(root *os.Root, vars map[string]string) error {
+// packageVariables adds those of etc/conda/env_vars.d, file by file in the order of their names. Reserved ones are left out, of which
+// people are told.
+func (b *builder) packageVariables(root *os.Root, vars map[string]string) error {
 	files, err := list(root, "etc/conda/env_vars.d", ".json")
 	if err != nil {
 		return err
@@ -69,8 +77,12 @@ func packageVariables(root *os.Root, vars map[string]string) error {
 		if err := json.Unmarshal(text, &add); err != nil {
 			return broken("", "%s is not a list of variables: %v", file, err)
 		}
-		for name, value := range add {
-			if text, ok := value.(string); ok && variable.MatchString(name) && name != "PATH" && !strings.ContainsRune(text, 0) {
+		for _, name := range slices.Sorted(maps.Keys(add)) {
+			if reserved.MatchString(name) {
+				b.events.say("A package may not set %s, which %s does: it is left out.", name, file)
+				continue
+			}
+			if text, ok := add[name].(string); ok && variable.MatchString(name) && !strings.ContainsRune(text, 0) {
 				vars[name] = text
 			}
 		}
@@ -125,7 +137,7 @@ func (b *builder) runScripts(ctx context.Context, scripts []string, vars map[str
 		return err
 	}
 	for name, value := range after {
-		if before[name] != value && variable.MatchString(name) && !slices.Contains([]string{"PATH", "_", "SHLVL", "PWD", "OLDPWD", "HOME"}, name) {
+		if before[name] != value && variable.MatchString(name) && !reserved.MatchString(name) && !slices.Contains([]string{"_", "SHLVL", "PWD", "OLDPWD"}, name) {
 			vars[name] = value
 		}
 	}

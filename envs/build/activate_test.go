@@ -11,11 +11,12 @@ import (
 func TestActivationIsCaptured(t *testing.T) {
 	t.Parallel()
 	texts := map[string]string{
-		"etc/conda/env_vars.d/a.json": `{"FROM_PACKAGE":"a","BOTH":"a","PATH":"/evil","NOT A NAME":"x","NUMBER":1}`,
+		"etc/conda/env_vars.d/a.json": `{"FROM_PACKAGE":"a","BOTH":"a","PATH":"/evil","NOT A NAME":"x","NUMBER":1,
+			"LD_PRELOAD":"/evil.so","LD_LIBRARY_PATH":"/evil","PYTHONPATH":"/evil","PYTHONHOME":"/evil","PYTHONSTARTUP":"/evil","HOPYARD_X":"evil","HOME":"/evil","USER":"evil","SHELL":"evil"}`,
 		"etc/conda/env_vars.d/b.json": `{"BOTH":"b"}`,
-		"etc/conda/activate.d/x.sh":   `echo noise; export BY_SCRIPT="$CONDA_PREFIX/x" MINE=script; unset FROM_PACKAGE`,
+		"etc/conda/activate.d/x.sh":   `echo noise; export BY_SCRIPT="$CONDA_PREFIX/x" MINE=script LD_AUDIT=evil PYTHONSTARTUP=evil; unset FROM_PACKAGE`,
 	}
-	vars := map[string]string{"MINE": "spec"}
+	vars := map[string]string{"MINE": "spec", "PYTHONPATH": "/mine", "HOPYARD_TOKEN": "evil", "PATH": "/evil"}
 	t.Run("without scripts", func(t *testing.T) {
 		t.Parallel()
 		s := newStore(t)
@@ -26,6 +27,8 @@ func TestActivationIsCaptured(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"CONDA_PREFIX": m.Prefix, "FROM_PACKAGE": "a", "BOTH": "b", "MINE": "spec", "PATH": "", "NUMBER": "", "BY_SCRIPT": "", "PYTHONNOUSERSITE": "1",
+			"LD_PRELOAD": "", "LD_LIBRARY_PATH": "", "PYTHONHOME": "", "PYTHONSTARTUP": "", "HOPYARD_X": "", "HOME": "", "USER": "", "SHELL": "",
+			"PYTHONPATH": "/mine", "HOPYARD_TOKEN": "",
 		} {
 			if got := m.Variables[name]; got != want {
 				t.Errorf("%s = %q, want %q", name, got, want)
@@ -34,6 +37,9 @@ func TestActivationIsCaptured(t *testing.T) {
 		if !said(events(t, s, m.ID), "etc/conda/activate.d/x.sh") {
 			t.Error("nobody is told that a script was not run")
 		}
+		if !said(events(t, s, m.ID), "LD_PRELOAD") {
+			t.Error("nobody is told that a variable was left out")
+		}
 	})
 	t.Run("with scripts", func(t *testing.T) {
 		t.Parallel()
@@ -41,7 +47,7 @@ func TestActivationIsCaptured(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, want := range map[string]string{"BY_SCRIPT": m.Prefix + "/x", "MINE": "spec", "FROM_PACKAGE": "", "BOTH": "b", "PATH": ""} {
+		for name, want := range map[string]string{"BY_SCRIPT": m.Prefix + "/x", "MINE": "spec", "FROM_PACKAGE": "", "BOTH": "b", "PATH": "", "LD_AUDIT": "", "PYTHONSTARTUP": "", "LD_PRELOAD": ""} {
 			if got := m.Variables[name]; got != want {
 				t.Errorf("%s = %q, want %q", name, got, want)
 			}
