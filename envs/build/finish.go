@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// finish makes an environment of what was installed: compiled, checked, tried, marked, sealed, on disk, and last its manifest. What
+// finish makes an environment of what was installed: compiled, checked, marked, sealed, on disk, and last its manifest. What
 // can be done side by side is: the interpreter compiles while we look at every file. Until it is known that no symlink
 // leads out of the prefix, everything that is written in it goes through an os.Root.
 func (b *builder) finish(ctx context.Context, pyc *layer, known *store.Known) error {
@@ -39,7 +39,7 @@ func (b *builder) finish(ctx context.Context, pyc *layer, known *store.Known) er
 		return driver.Failf(driver.QuotaExceeded, "this environment takes %d MB on disk and may take %d MB: ask for less, or for a higher limit",
 			megabytes(found.bytes), megabytes(most))
 	}
-	if err := b.smoke(ctx); err != nil {
+	if err := b.kernel(root); err != nil {
 		return err
 	}
 	if err := b.runScripts(ctx, scripts, vars); err != nil {

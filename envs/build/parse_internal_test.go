@@ -56,35 +56,38 @@ func FuzzWheelRecord(f *testing.F) {
 	})
 }
 
-func TestSmokeKeyIsOfWhatAKernelNeedsAlone(t *testing.T) {
+func TestCompilerIsPythonAndAllThatItLoads(t *testing.T) {
 	t.Parallel()
-	l := &lock.Lock{Packages: []lock.Package{
-		{Name: "ipykernel", SHA256: "1", Depends: []string{"traitlets >=5", "python"}},
-		{Name: "traitlets", SHA256: "2"},
-		{Name: "python", SHA256: "3"},
-		{Name: "numpy", SHA256: "4"},
+	l := &lock.Lock{Kind: lock.Conda, Packages: []lock.Package{
+		{Name: "libzlib", SHA256: "1"},
+		{Name: "python", SHA256: "2", Depends: []string{"libzlib >=1", "__glibc"}},
+		{Name: "numpy", SHA256: "3", Depends: []string{"python"}},
 	}}
-	key := smokeKey(l)
-	l.Packages[3].SHA256 = "5"
-	if smokeKey(l) != key {
-		t.Error("another numpy changes the key")
+	by := func() string {
+		t.Helper()
+		name, err := compilerOf(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name
 	}
-	l.Packages[1].SHA256 = "6"
-	if smokeKey(l) == key || key == "" {
-		t.Error("another traitlets does not change the key")
+	first := by()
+	l.Packages[2].SHA256 = "4"
+	if by() != first {
+		t.Error("another numpy is another compiler")
 	}
-	if got := smokeKey(&lock.Lock{Packages: l.Packages[1:]}); got != "" {
-		t.Errorf("key without a kernel = %q", got)
+	l.Packages[0].SHA256 = "5"
+	if by() == first {
+		t.Error("with another libzlib it is the same compiler")
 	}
 }
 
-func FuzzDirents(f *testing.F) {
-	f.Add(make([]byte, 24))
-	f.Add(append(make([]byte, 16), 24, 0, 8, 'a', 'b', 0, 0, 0))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, e := range appendDirents(nil, b) {
-			if e.name == "." || e.name == ".." || strings.ContainsRune(e.name, 0) {
-				t.Errorf("%q is an entry", e.name)
+func FuzzRequirements(f *testing.F) {
+	f.Add("Metadata-Version: 2.1\nRequires-Dist: traitlets>=5.4\nRequires-Dist: appnope; sys_platform=='darwin'\nRequires-Dist: Jupyter_Core !=5.0.*\n\nRequires-Dist: no\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, name := range readRequirements(strings.NewReader(text)) {
+			if name != lock.NormalName(name) || name == "" || strings.ContainsAny(name, " \n;/") {
+				t.Errorf("%q is taken for a name", name)
 			}
 		}
 	})

@@ -180,7 +180,7 @@ func (s *Store) stale(id string) bool {
 // sweepFiles removes files that were being written, and lists of files of prefixes that have gone.
 func (s *Store) sweepFiles() error {
 	var errs []error
-	for _, dir := range []string{"m", "work", "archives", "roots", "smoke"} {
+	for _, dir := range []string{"m", "work", "archives", "roots"} {
 		entries, err := os.ReadDir(s.path(dir))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("sweep: %w", err))

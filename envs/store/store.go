@@ -9,7 +9,6 @@
 //	wheels/ uv/     wheels by hash, and uv's unpacked ones, each by domain
 //	pyc/<domain>/   compiled modules, by interpreter and artifact
 //	records/        what installers note of packages, by content
-//	smoke/          what has been seen to start, by content
 //	metadata/       what builders' tools learnt of channels
 //	logs/ archives/ trash/
 //	roots/          what each data directory that uses this store wants kept
@@ -41,7 +40,7 @@ type Store struct {
 	cache map[string]cached
 }
 
-var folders = []string{"b", "m", "work", "pkgs", "wheels", "uv", "pyc", "records", "smoke", "metadata", "logs", "archives", "trash", "roots"}
+var folders = []string{"b", "m", "work", "pkgs", "wheels", "uv", "pyc", "records", "metadata", "logs", "archives", "trash", "roots"}
 
 // Open opens the store at dir, which is made where it is missing. A path that is too long or not absolute is a
 // *problem.Problem.
@@ -99,9 +98,6 @@ func (s *Store) Compiled(domain string) string { return s.path("pyc", domainDir(
 
 // Metadata is where a builder's tools keep what they learnt of channels and indexes of a trust domain.
 func (s *Store) Metadata(domain string) string { return s.path("metadata", domainDir(domain)) }
-
-// Smoked is the file whose presence says that what key names has been seen to start.
-func (s *Store) Smoked(key string) string { return s.path("smoke", key) }
 
 func (s *Store) path(elem ...string) string {
 	return filepath.Join(append([]string{s.dir}, elem...)...)
