@@ -25,10 +25,14 @@ func (u *CacheUse) Close() error { return u.file.Close() }
 // UseCaches keeps CollectCaches away while an installer takes files from the caches. Many may use them at a time. It waits for a
 // collection to end.
 func (s *Store) UseCaches(ctx context.Context) (*CacheUse, error) {
+	return s.awaitCaches(ctx, unix.LOCK_SH)
+}
+
+func (s *Store) awaitCaches(ctx context.Context, how int) (*CacheUse, error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		use, err := s.lockCaches(unix.LOCK_SH)
+		use, err := s.lockCaches(how)
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return use, err
 		}
@@ -45,13 +49,7 @@ func (s *Store) lockCaches(how int) (*CacheUse, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock caches: %w", err)
 	}
-	for {
-		err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		if !errors.Is(err, syscall.EINTR) {
-			break
-		}
-	}
-	if err != nil {
+	if err := flock(f, how|unix.LOCK_NB); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lock caches: %w", err)
 	}

@@ -3,7 +3,9 @@ package store_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -178,5 +180,59 @@ func TestScrubFindsWhatWasWritten(t *testing.T) {
 	damage, err := s.Scrub(t.Context())
 	if err != nil || len(damage) != 2 || damage[0].Package != "bad-1-0" || damage[0].Path != "lib/a" || damage[1].Package != "gone-1-0" {
 		t.Errorf("Scrub = %+v, %v, want the two", damage, err)
+	}
+}
+
+func TestDamagedPackagesLeaveTheCache(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	if s.Link() != "hardlink" {
+		t.Skipf("this filesystem shares by %s", s.Link())
+	}
+	good, bad := cached(t, s, "good-1-0", "good"), cached(t, s, "bad-1-0", "bad")
+	build(t, s, id(1), map[string]string{"a": bad, "b": good})
+	build(t, s, id(2), map[string]string{"b": good})
+	if !s.Scrubbed().IsZero() {
+		t.Errorf("scrubbed at %s, want never", s.Scrubbed())
+	}
+	if err := os.WriteFile(filepath.Join(s.Prefix(id(1)), "a"), []byte("sad"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	damage, err := s.ScrubGently(t.Context())
+	if err != nil || len(damage) != 1 || s.Scrubbed().IsZero() {
+		t.Fatalf("ScrubGently = %+v, %v, want bad-1-0", damage, err)
+	}
+	gone, err := s.Expel(t.Context(), damage)
+	if err != nil || len(gone) != 1 || gone[0].Package != "bad-1-0" || !slices.Equal(gone[0].Prefixes, []string{id(1)}) {
+		t.Errorf("Expel = %+v, %v, want bad-1-0, which the first prefix has", gone, err)
+	}
+	if _, err := os.Stat(bad); err == nil {
+		t.Error("the damaged package is still in the cache")
+	}
+	if _, err := os.Stat(good); err != nil {
+		t.Error(err)
+	}
+	if gone, err := s.Expel(t.Context(), damage); err != nil || len(gone) > 0 {
+		t.Errorf("Expel again = %+v, %v, want nothing", gone, err)
+	}
+}
+
+func TestCollectLeavesWhatAProgramHolds(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	build(t, s, id(1), map[string]string{"a": "b"})
+	held, err := store.Hold(s.Prefix(id(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := s.Collect(t.Context()); err != nil || len(done.IDs) > 0 {
+		t.Errorf("Collect of what a program holds = %+v, %v", done, err)
+	}
+	held.Close()
+	if done, err := s.Collect(t.Context()); err != nil || len(done.IDs) != 1 {
+		t.Errorf("Collect after the program = %+v, %v, want it gone", done, err)
+	}
+	if _, err := store.Hold(s.Prefix(id(1))); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Hold of what has gone = %v", err)
 	}
 }

@@ -55,7 +55,8 @@ type Collected struct {
 	Bytes int64    // that came free
 }
 
-// Collect removes all prefixes, and archives of prefixes, that no site wants kept. What is being built or packed is left alone.
+// Collect removes all prefixes, and archives of prefixes, that no site wants kept. What is being built or packed, or held by Hold,
+// is left alone.
 func (s *Store) Collect(ctx context.Context) (Collected, error) {
 	var done Collected
 	ids, err := s.ids()
@@ -106,23 +107,21 @@ func (s *Store) collect(ctx context.Context, id string) (trashed string, err err
 		return "", fmt.Errorf("collect %s: %w", id, err)
 	}
 	defer held.Close()
+	free, err := s.freeOfPrograms(id)
+	if err != nil {
+		return "", err
+	}
+	if free == nil {
+		return "", nil
+	}
+	defer free.Close()
 	if err := s.RemoveArchive(id); err != nil {
 		return "", err
 	}
 	return s.discard(id)
 }
 
-// Wanted are the prefixes that any site wants kept, sorted.
-func (s *Store) Wanted(ctx context.Context) ([]string, error) {
-	held, err := s.lockRoots(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer held.Close()
-	return s.wanted()
-}
-
-// wanted must not guess: a file that cannot be read stops the collection.
+// wanted are the prefixes that any site wants kept, sorted. It must not guess: a file that cannot be read stops the collection.
 func (s *Store) wanted() ([]string, error) {
 	entries, err := os.ReadDir(s.path("roots"))
 	if err != nil {

@@ -8,9 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Damage is a file of the cache that is not what its package says.
@@ -18,11 +22,29 @@ type Damage struct {
 	Package string // the folder in the cache
 	Path    string // in the package
 	Why     string
+
+	dir string // of the package
 }
 
 // Scrub reads every extracted package in the caches and compares its files with the hashes that came with it: a write through one
 // environment would be in all that share the file. It gives what differs, sorted, and goes on where a package cannot be read.
-func (s *Store) Scrub(ctx context.Context) ([]Damage, error) {
+func (s *Store) Scrub(ctx context.Context) ([]Damage, error) { return s.scrub(ctx, 0) }
+
+// ScrubGently is Scrub in the background: it rests nine times as long as it reads.
+func (s *Store) ScrubGently(ctx context.Context) ([]Damage, error) { return s.scrub(ctx, 9) }
+
+// Scrubbed is when the caches were last read to the end, by whoever uses the store; zero if they never were.
+func (s *Store) Scrubbed() time.Time {
+	info, err := os.Stat(s.scrubbedPath())
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+func (s *Store) scrubbedPath() string { return s.path("pkgs", "scrubbed") }
+
+func (s *Store) scrub(ctx context.Context, rests time.Duration) ([]Damage, error) {
 	packages, err := filepath.Glob(s.path("pkgs/*/*/info/paths.json"))
 	if err != nil {
 		return nil, err
@@ -33,13 +55,89 @@ func (s *Store) Scrub(ctx context.Context) ([]Damage, error) {
 		if err := context.Cause(ctx); err != nil {
 			return all, fmt.Errorf("scrub: %w", err)
 		}
-		dir := filepath.Dir(filepath.Dir(list))
-		for _, d := range scrubPackage(ctx, dir) {
-			d.Package = filepath.Base(dir)
-			all = append(all, d)
+		began := time.Now()
+		all = append(all, scrubPackage(ctx, filepath.Dir(filepath.Dir(list)))...)
+		select {
+		case <-time.After(rests * time.Since(began)):
+		case <-ctx.Done():
 		}
 	}
+	if err := writeFile(s.scrubbedPath(), nil, 0o644, false); err != nil {
+		return all, fmt.Errorf("scrub: %w", err)
+	}
 	return all, nil
+}
+
+// Expelled is a package that is out of the cache, and the prefixes that have a damaged file of it.
+type Expelled struct {
+	Package  string
+	Prefixes []string // ids, sorted
+}
+
+// Expel removes the packages from the caches that Scrub found damaged and that still are, so that no other prefix gets them: the next
+// one fetches them anew. Prefixes that have damaged files stay; it tells which those are. It waits for builders that use the caches.
+func (s *Store) Expel(ctx context.Context, damage []Damage) ([]Expelled, error) {
+	if len(damage) == 0 {
+		return nil, nil
+	}
+	caches, err := s.awaitCaches(ctx, unix.LOCK_EX)
+	if err != nil {
+		return nil, fmt.Errorf("expel damaged packages: %w", err)
+	}
+	defer caches.Close()
+	lists, err := s.inodes()
+	if err != nil {
+		return nil, err
+	}
+	var all []Expelled
+	var errs []error
+	for _, dir := range dirs(damage) {
+		found := scrubPackage(ctx, dir)
+		if err := context.Cause(ctx); err != nil {
+			return all, errors.Join(append(errs, err)...)
+		}
+		if len(found) == 0 {
+			continue
+		}
+		e := Expelled{filepath.Base(dir), holders(lists, found)}
+		trashed, err := s.toTrash(dir)
+		if err == nil {
+			os.Remove(dir + ".lock") // the installer's own
+			all = append(all, e)
+			err = s.empty(ctx, trashed)
+		}
+		errs = append(errs, err)
+	}
+	return all, errors.Join(errs...)
+}
+
+// dirs are the folders of damaged packages, each once.
+func dirs(damage []Damage) []string {
+	var all []string
+	for _, d := range damage {
+		all = append(all, d.dir)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// holders are the prefixes that have damaged files: the same ones, by other names.
+func holders(lists map[string]Inodes, damage []Damage) []string {
+	bad := map[uint64]bool{}
+	for _, d := range damage {
+		var st unix.Stat_t
+		if d.Path != "" && unix.Lstat(filepath.Join(d.dir, d.Path), &st) == nil {
+			bad[st.Ino] = true
+		}
+	}
+	var ids []string
+	for id, files := range lists {
+		if slices.ContainsFunc(files, func(f Inode) bool { return bad[f.Number] }) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // listed is a file in a package's info/paths.json.
@@ -51,14 +149,20 @@ type listed struct {
 }
 
 func scrubPackage(ctx context.Context, dir string) []Damage {
+	damage := func(path, why string) Damage {
+		return Damage{Package: filepath.Base(dir), Path: path, Why: why, dir: dir}
+	}
 	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it has been collected meanwhile
+	}
 	if err != nil {
-		return []Damage{{Why: err.Error()}}
+		return []Damage{damage("", err.Error())}
 	}
 	defer root.Close()
 	files, err := readPaths(root)
 	if err != nil {
-		return []Damage{{Path: "info/paths.json", Why: err.Error()}}
+		return []Damage{damage("info/paths.json", err.Error())}
 	}
 	var all []Damage
 	for _, f := range files {
@@ -67,7 +171,7 @@ func scrubPackage(ctx context.Context, dir string) []Damage {
 		}
 		if f.Type == "hardlink" || f.Type == "" {
 			if why := differs(root, f); why != "" {
-				all = append(all, Damage{Path: f.Path, Why: why})
+				all = append(all, damage(f.Path, why))
 			}
 		}
 	}

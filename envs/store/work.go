@@ -71,19 +71,6 @@ func (s *Store) ReadOrder(id string) (*Order, error) {
 	return &o, nil
 }
 
-// Forget removes the order and the events of id, once they have been read to the end. It does nothing while a builder works.
-func (s *Store) Forget(id string) error {
-	held, err := s.TryLock(id)
-	if errors.Is(err, filelock.ErrHeld) || errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer held.Close()
-	return os.RemoveAll(s.path("work", id))
-}
-
 // Lock takes the lock of id as soon as nobody has it: whoever changes a prefix has it.
 func (s *Store) Lock(ctx context.Context, id string) (*filelock.Lock, error) {
 	return s.locked(id, func(path string) (*filelock.Lock, error) { return filelock.Wait(ctx, path) })
