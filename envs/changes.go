@@ -37,11 +37,12 @@ func (h *hub) publish(c Change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, sub := range h.subs {
+		told := c
 		if len(sub) == cap(sub)-1 {
-			c = Change{}
+			told = Change{} // for this one alone
 		}
 		select {
-		case sub <- c:
+		case sub <- told:
 		default:
 		}
 	}

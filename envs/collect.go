@@ -2,6 +2,7 @@ package envs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,6 +19,12 @@ const (
 	young = time.Hour
 	// collectEvery is how often files are collected although nothing was built.
 	collectEvery = 24 * time.Hour
+	// unusedFor is how long packages stay in the caches that no environment has any more: to make one again they are not fetched.
+	unusedFor = 30 * 24 * time.Hour
+	// scrubEvery is how often the packages in the caches are read and compared with their hashes.
+	scrubEvery = 7 * 24 * time.Hour
+	// lookEvery is how often it is asked whether that is due.
+	lookEvery = time.Hour
 )
 
 // rule says in words what Collect keeps.
@@ -183,9 +190,10 @@ func (s *Service) keepReplaced(ctx context.Context, keep map[string]bool, enviro
 	return nil
 }
 
-// Collect removes the files of all builds, of whatever project, that the rule does not keep.
+// Collect removes the files of all builds, of whatever project, that the rule does not keep, and what nobody has used for long from
+// the caches.
 func (s *Service) Collect(ctx context.Context, by By, project string) (Report, error) {
-	report, err := s.collectNow(ctx)
+	report, err := s.collectAll(ctx)
 	if err == nil {
 		s.audit(ctx, by, "environment_collected", project, "", fmt.Sprintf("%d builds, %d bytes", report.Builds, report.Bytes))
 	}
@@ -211,6 +219,36 @@ func (s *Service) collectNow(ctx context.Context) (Report, error) {
 	return Report{Builds: len(done.IDs), Bytes: done.Bytes}, err
 }
 
+// collectAll collects builds, what killed builders left, and what is unused in the caches. All are tried.
+func (s *Service) collectAll(ctx context.Context) (Report, error) {
+	report, err := s.collectNow(ctx)
+	swept, sweepErr := s.cfg.Store.Sweep(ctx)
+	cached, cacheErr := s.cfg.Store.CollectCaches(ctx, unusedFor)
+	if len(swept)+len(cached.IDs) > 0 {
+		s.cfg.Log.InfoContext(ctx, "caches of environments collected", "packages", len(cached.IDs), "bytes", cached.Bytes, "half built", len(swept))
+	}
+	report.Bytes += cached.Bytes
+	return report, errors.Join(err, sweepErr, cacheErr)
+}
+
+// scrub looks for packages in the caches that are not what they were, and takes them out. Environments that have such files stay,
+// because programs may run on them: who runs the site is told which they are.
+func (s *Service) scrub(ctx context.Context) error {
+	damage, err := s.cfg.Store.ScrubGently(ctx)
+	for _, d := range damage {
+		s.cfg.Log.ErrorContext(ctx, "package in the cache is damaged", "package", d.Package, "file", d.Path, "why", d.Why)
+	}
+	if err != nil {
+		return err
+	}
+	expelled, err := s.cfg.Store.Expel(ctx, damage)
+	for _, e := range expelled {
+		s.cfg.Log.ErrorContext(ctx, "damaged package is out of the cache; environments that have its files should be built anew",
+			"package", e.Package, "environments", e.Prefixes)
+	}
+	return err
+}
+
 // askCollect asks for a collection soon.
 func (s *Service) askCollect() {
 	select {
@@ -224,14 +262,36 @@ func (s *Service) collectAtTimes() {
 	daily := time.NewTicker(collectEvery)
 	defer daily.Stop()
 	for {
+		var err error
 		select {
 		case <-s.collect:
+			_, err = s.collectNow(s.ctx)
 		case <-daily.C:
+			_, err = s.collectAll(s.ctx)
 		case <-s.ctx.Done():
 			return
 		}
-		if _, err := s.collectNow(s.ctx); err != nil && s.ctx.Err() == nil {
+		if err != nil && s.ctx.Err() == nil {
 			s.cfg.Log.Error("files of environments are not collected", "error", err)
+		}
+	}
+}
+
+// scrubAtTimes scrubs weekly, however often gateways come and go.
+func (s *Service) scrubAtTimes() {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-look.C:
+		case <-s.ctx.Done():
+			return
+		}
+		if s.now().Sub(s.cfg.Store.Scrubbed()) < scrubEvery {
+			continue
+		}
+		if err := s.scrub(s.ctx); err != nil && s.ctx.Err() == nil {
+			s.cfg.Log.Error("caches of environments are not scrubbed", "error", err)
 		}
 	}
 }

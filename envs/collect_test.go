@@ -1,6 +1,7 @@
 package envs_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +171,20 @@ func TestCollectedBuildIsRestoredWhereItsTrustDomainIsNow(t *testing.T) {
 		t.Errorf("Resolve() = %+v, %v, build = %+v, want the same lock at another place than %s", r, err, b, old.ID)
 	}
 	eventually(t, "the audit log tells of it", func() bool { return s.audit.has("bob environment_rolled_back") })
+}
+
+func TestCollectRemovesWhatKilledBuildersLeft(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	g.create(t, "demo", "science", "alpha") // what is swept at the start has been
+	half := s.store.Prefix("0123456789abcdef")
+	must(t, os.MkdirAll(half, 0o755))
+	_, err := g.Collect(t.Context(), ann, "demo")
+	must(t, err)
+	if _, err := os.Stat(half); err == nil {
+		t.Error("half a prefix is still there")
+	}
 }
 
 func TestTwoSitesOnOneStoreKeepEachOthersBuilds(t *testing.T) {

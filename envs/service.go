@@ -106,6 +106,7 @@ func (s *Service) Start() {
 	s.wg.Go(s.recover)
 	s.wg.Go(s.serveQueue)
 	s.wg.Go(s.collectAtTimes)
+	s.wg.Go(s.scrubAtTimes)
 }
 
 // Close lets go of the builds, which another Service takes up again, and waits for the Service's own work to end.
