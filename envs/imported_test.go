@@ -53,6 +53,28 @@ func TestSenderOfALockLeadsNobodyIntoTheNetworkAround(t *testing.T) {
 	}
 }
 
+func TestImportedLockThatIsKnownHereIsReused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	first := g.create(t, "demo", "science", "alpha", "beta")
+	l, err := g.Lock(t.Context(), "demo", "science", 1)
+	must(t, err)
+	text, err := l.Encode()
+	must(t, err)
+	in, err := lock.Import(text)
+	must(t, err)
+	env, err := g.Create(t.Context(), bob, "other", envs.NewEnvironment{Name: "copy", Lock: in, Build: true})
+	if err != nil || env.Active == nil || env.Active.ID != first.ID {
+		t.Errorf("Create() = %+v, %v, want it active at once", env, err)
+	}
+	in.Wheels[0].SHA256 = in.Wheels[1].SHA256
+	env, err = g.Create(t.Context(), bob, "other", envs.NewEnvironment{Name: "forged", Lock: in, Build: true})
+	if err != nil || env.Active != nil && env.Active.ID == first.ID {
+		t.Errorf("Create() with another hash = %+v, %v, want another lock", env, err)
+	}
+}
+
 func TestImportedLockStandsOnThisHostsPython(t *testing.T) {
 	t.Parallel()
 	g := newSite(t).open()

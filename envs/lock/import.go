@@ -103,7 +103,7 @@ func (l *Lock) complete() {
 // have, for which platform and Python. Licences, times, sizes and dependencies, which rules go by, are for the sources of the
 // artifacts to tell, and the interpreter for the host.
 func (l *Lock) Bare() *Lock {
-	b := &Lock{Version: FormatVersion, Kind: l.Kind, Platform: l.Platform, Python: l.Python}
+	b := &Lock{Version: FormatVersion, Kind: l.Kind, Platform: l.Platform, Python: l.Python, claimed: l.Claimed()}
 	if l.Kind == Conda {
 		b.Python = ""
 	}
@@ -127,6 +127,15 @@ func (l *Lock) Bare() *Lock {
 		b.Wheels = append(b.Wheels, Wheel{Name: w.Name, Version: w.Version, Filename: w.Filename, URL: w.URL, SHA256: w.SHA256})
 	}
 	return b.canonical()
+}
+
+// Claimed is the ID that a bare lock had before; of others their own. It says only which lock the sender means: whoever has one of that ID
+// takes that, where both are the same Bare.
+func (l *Lock) Claimed() string {
+	if l.claimed != "" {
+		return l.claimed
+	}
+	return l.ID()
 }
 
 // noarchOf is what the file's name says of the kind.

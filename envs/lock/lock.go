@@ -42,6 +42,8 @@ type Lock struct {
 	// Solver and Created tell where the lock came from. They are no part of its ID.
 	Solver  string    `json:"solver,omitempty"`
 	Created time.Time `json:"created,omitzero"`
+
+	claimed string // the ID that a bare lock had as it was sent
 }
 
 // Base is an interpreter of the host.
