@@ -67,6 +67,14 @@ func dash(text string) string {
 	return text
 }
 
+// doer is who did something; what nobody asked for, Hopyard did.
+func doer(user string) string {
+	if user == "" {
+		return "Hopyard"
+	}
+	return user
+}
+
 func (cli *envCLI) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NAME",
@@ -108,7 +116,7 @@ func writeEnvironment(w io.Writer, e envs.Environment, builds []envs.Build) erro
 	fact("kind", "%s: %s", e.Kind, e.Why)
 	fact("revision", "%d", e.Revision)
 	if a := e.Active; a != nil {
-		fact("in use", "build %d of revision %d, Python %s, %d packages, since %s by %s", a.Build, a.Revision, dash(a.Python), a.Packages, moment(a.Since), a.By)
+		fact("in use", "build %d of revision %d, Python %s, %d packages, since %s by %s", a.Build, a.Revision, dash(a.Python), a.Packages, moment(a.Since), doer(a.By))
 		fact("prefix", "%s", a.Prefix)
 	}
 	fact("disk", "%s alone, %s shared", size(e.Exclusive), size(e.Shared))
@@ -124,7 +132,7 @@ func writeEnvironment(w io.Writer, e envs.Environment, builds []envs.Build) erro
 		if b.Active {
 			mark = "*"
 		}
-		rows = append(rows, []string{mark, strconv.Itoa(b.Number), string(b.State), strconv.Itoa(b.Revision), strconv.Itoa(b.Packages), b.By, moment(b.Created), b.Reason})
+		rows = append(rows, []string{mark, strconv.Itoa(b.Number), string(b.State), strconv.Itoa(b.Revision), strconv.Itoa(b.Packages), doer(b.By), moment(b.Created), b.Reason})
 	}
 	fmt.Fprintln(w)
 	return table(w, rows)
@@ -154,7 +162,7 @@ func (cli *envCLI) historyCommand() *cobra.Command {
 				if a.From > 0 {
 					before = strconv.Itoa(a.From)
 				}
-				rows = append(rows, []string{moment(a.Created), strconv.Itoa(a.Build), before, a.By, a.Reason})
+				rows = append(rows, []string{moment(a.Created), strconv.Itoa(a.Build), before, doer(a.By), a.Reason})
 			}
 			return table(cmd.OutOrStdout(), rows)
 		},

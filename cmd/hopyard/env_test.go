@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/store"
+	"golang.org/x/sys/unix"
 )
 
 // desk answers the requests of `hopyard env` as a gateway would, from a table, and keeps what was asked.
@@ -274,6 +276,41 @@ func TestEnvRunTakesThePlaceOfTheCommand(t *testing.T) {
 	d.on("GET /environments/base/activation", map[string]any{"bin": filepath.Join(prefix, "gone"), "prefix": prefix})
 	if _, errs, code := d.run(t, "run", "base", "--", "true"); code != 1 || !strings.Contains(errs, "not on this host") {
 		t.Errorf("run elsewhere = %d %s, want where to run it", code, errs)
+	}
+}
+
+func TestEnvRunHoldsTheFilesUntilTheProgramEnds(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	prefix := t.TempDir()
+	d.on("GET /environments/base/activation", map[string]any{"bin": prefix, "prefix": prefix})
+	cmd := d.command(t, "run", "base", "--", "sh", "-c", "echo up; read line")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err == nil {
+		_, err = out.Read(make([]byte, 3))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.Open(prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+		t.Errorf("taking the files away while the program runs = %v, want to be kept from it", err)
+	}
+	in.Close()
+	_ = cmd.Wait()
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		t.Errorf("taking the files away after the program = %v", err)
 	}
 }
 

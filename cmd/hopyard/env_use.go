@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/url"
 	"os"
@@ -16,8 +17,10 @@ import (
 
 	"github.com/hopyard/hopyard/envs"
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/store"
 	"github.com/hopyard/hopyard/internal/apiclient"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 )
 
 // number reads a build's number from an argument.
@@ -286,6 +289,11 @@ func (a activation) exec(argv []string) error {
 	if _, err := os.Stat(a.Bin); err != nil {
 		return fmt.Errorf("the files of build %d are not on this host: run this where the gateway runs (%w)", a.Build, err)
 	}
+	held, err := hold(a.Prefix)
+	if err != nil {
+		return fmt.Errorf("build %d: %w", a.Build, err)
+	}
+	defer held.Close()
 	environ := a.environ(os.Environ())
 	program, err := lookUp(argv[0], a.Bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if err != nil {
@@ -295,6 +303,23 @@ func (a activation) exec(argv []string) error {
 		return fmt.Errorf("run %s: %w", program, err)
 	}
 	return errors.New("unreachable") // the program has taken our place
+}
+
+// hold keeps the files of an environment from being collected while the program runs that takes our place, and what that starts:
+// no gateway knows of it. Where a filesystem has no locks the program runs without.
+func hold(prefix string) (io.Closer, error) {
+	f, err := store.Hold(prefix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("its files have just been collected; activate it again to restore them (%w)", err)
+	}
+	if err != nil {
+		return io.NopCloser(nil), nil //nolint:nilerror // what was handed out stays for some minutes anyhow
+	}
+	// The descriptor goes on to the program, which keeps it open to its end.
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil {
+		return nil, errors.Join(fmt.Errorf("hold environment: %w", err), f.Close())
+	}
+	return f, nil
 }
 
 // environ puts the activation over a program's environment. The user's own packages stay out: they would shadow the environment's.
