@@ -14,6 +14,7 @@ import (
 
 // activate makes a ready build the one in use, with its entry of the history. chosen says that a person asked for it.
 func (st *step) activate(b buildRecord, m *store.Manifest, by, reason string, chosen bool, now time.Time) Activation {
+	st.active = true
 	st.env.Activations++
 	a := Activation{Number: st.env.Activations, Build: b.Number, By: by, Reason: reason, Created: now}
 	if st.env.Active != nil {
@@ -279,25 +280,9 @@ func (s *Service) EnsureFirst(ctx context.Context, project string) error {
 		src.kind = src.lock.Kind
 	}
 	src.why, src.said = starter.Why, "the project's first environment"
-	if src.lock == nil {
-		s.knownLock(ctx, project, &src)
-	}
 	err = s.create(ctx, By{}, project, n, src)
 	if problem.Is(err, problem.Conflict) && !errors.As(err, new(*driver.Failure)) {
 		return nil // another process was faster
 	}
 	return err
-}
-
-// knownLock looks whether the same spec has been solved lately for another project.
-func (s *Service) knownLock(ctx context.Context, project string, src *source) {
-	p, err := s.plan(ctx, envRecord{Environment: Environment{Project: project, Kind: src.kind}}, Revision{Text: src.text}, nil)
-	if err != nil {
-		return // it will be said when it is created
-	}
-	if id, ok := s.solved.get(p.inputs, s.now()); ok {
-		if l, err := s.LockByID(ctx, id); err == nil {
-			src.lock = l
-		}
-	}
 }

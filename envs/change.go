@@ -16,6 +16,8 @@ type step struct {
 	ops []storage.Op
 	// roster is the revision of the project's roster that others saw; 0 where there is none.
 	roster storage.Revision
+	// active says that another build becomes the one in use.
+	active bool
 	// revised are the revisions that it adds, by number.
 	revised map[int]Revision
 	// after is run when it has happened.
@@ -51,6 +53,9 @@ func (s *Service) retry(ctx context.Context, project string, plan func() (*step,
 		}
 		err = s.apply(ctx, project, append(st.ops, st.put())...)
 		if err == nil {
+			if st.rev == 0 || st.active {
+				s.usage.forget() // the project may have files that it had not
+			}
 			for _, do := range st.after {
 				do()
 			}

@@ -187,6 +187,21 @@ func TestCollectRemovesWhatKilledBuildersLeft(t *testing.T) {
 	}
 }
 
+func TestUsageKnowsAtOnceOfFilesThatWereThere(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	g.create(t, "demo", "science", "alpha")
+	if u, err := g.Usage(t.Context(), "other"); err != nil || u.Builds != 0 {
+		t.Errorf("Usage() = %+v, %v, want nothing", u, err)
+	}
+	_, err := g.Create(t.Context(), ann, "other", envs.NewEnvironment{Name: "copy", From: &envs.Ref{Project: "demo", Environment: "science"}, Build: true})
+	must(t, err)
+	if u, err := g.Usage(t.Context(), "other"); err != nil || u.Builds != 1 {
+		t.Errorf("Usage() = %+v, %v, want the files of the clone", u, err)
+	}
+}
+
 func TestTwoSitesOnOneStoreKeepEachOthersBuilds(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -150,3 +150,19 @@ func TestDeleteNamesWhatRunsAndLeavesNothing(t *testing.T) {
 		t.Errorf("List() of a forgotten project = %+v, %v", all, err)
 	}
 }
+
+func TestWhatAQueuedBuildIsAskedForDoesNotGrowWithoutEnd(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.drivers.set(problem.New(problem.Unavailable, "no tools"))
+	g := s.open()
+	_, err := g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "science", Text: yml("alpha"), Build: true})
+	must(t, err)
+	for i := range 8 {
+		_, b, err := g.SetSpec(t.Context(), ann, "demo", "science", yml("alpha", strings.Repeat("b", i+1)), strings.Repeat(string(rune('a'+i)), 200), 0, true)
+		must(t, err)
+		if b.Number != 1 || len(b.Reason) > 510 || !strings.HasPrefix(b.Reason, "created; environment.yml changed: aaa") {
+			t.Fatalf("build = %d for %d bytes of reason: %q", b.Number, len(b.Reason), b.Reason)
+		}
+	}
+}

@@ -73,7 +73,8 @@ func (s *Service) heed(key string) {
 // look cancels a run whose build is over in storage.
 func (r *run) look() {
 	b, _, err := load[buildRecord](r.s.ctx, r.s.cfg.Storage, r.key())
-	if errors.Is(err, storage.ErrNotFound) || err == nil && b.State == CanceledS {
+	restoring := b.State == Ready && b.Failure != nil && b.Failure.Cause == driver.Canceled
+	if errors.Is(err, storage.ErrNotFound) || err == nil && (b.State == CanceledS || restoring) {
 		r.cancel(errCanceled)
 	}
 }
@@ -304,11 +305,7 @@ func (r *run) settled(ctx context.Context) (*plan, error) {
 	if _, err := r.s.keepLock(ctx, p.lock); err != nil {
 		return nil, fault(err)
 	}
-	err = r.update(ctx, func(b *buildRecord) { b.take(p) })
-	if err == nil {
-		r.s.solved.note(r.rec)
-	}
-	return p, err
+	return p, r.update(ctx, func(b *buildRecord) { b.take(p) })
 }
 
 // begin plans the build as soon as there is a driver for it, and then says that it is being solved: until then edits become part

@@ -69,7 +69,6 @@ type Service struct {
 	roots   roots
 	usage   usageCache
 	infos   infos
-	solved  solved
 	judged  judged
 	locks   locks
 	lane    chan struct{} // held by the build that is being solved

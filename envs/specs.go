@@ -234,7 +234,11 @@ func describe(e spec.Edit) string {
 	add("add", added)
 	add("remove", e.Remove)
 	add("upgrade", e.Upgrade)
-	text := strings.Join(parts, ", ")
+	return clipped(strings.Join(parts, ", "))
+}
+
+// clipped is as much of a text as is kept of what people write about a change.
+func clipped(text string) string {
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "") + " …"
 	}
@@ -296,7 +300,7 @@ func (s *Service) join(st *step, b stored[buildRecord], w wish) buildRecord {
 		}
 	}
 	if w.reason != "" && !strings.Contains(next.Reason, w.reason) {
-		next.Reason = strings.TrimPrefix(next.Reason+"; "+w.reason, "; ")
+		next.Reason = clipped(strings.TrimPrefix(next.Reason+"; "+w.reason, "; "))
 	}
 	st.update(b.key, next, b.rev)
 	return next

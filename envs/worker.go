@@ -233,7 +233,6 @@ func (s *Service) recoverOnce(ctx context.Context) error {
 	}
 	wanted := map[string]bool{}
 	for _, b := range builds {
-		s.solved.note(b.value)
 		if b.value.State.Ended() {
 			continue
 		}
