@@ -475,13 +475,11 @@ func (g *gateway) events(t testing.TB, project, name string, n int, after uint64
 func (g *gateway) program(t testing.TB, s *site, r envs.Resolved) string {
 	t.Helper()
 	id := "kernel-" + r.ID
-	exe, err := os.Executable()
-	must(t, err)
 	st, err := json.Marshal(build.Spec{Events: filepath.Join(s.control, "none")})
 	must(t, err)
 	_, err = g.workloads.Launch(t.Context(), workloads.Request{
 		Project: "demo", Owner: "bob", Name: "my notebook", Environment: &workloads.Environment{Name: r.Name, Build: r.Build, ID: r.ID},
-		Workload: scheduling.Workload{ID: id, Kind: build.Kind, Argv: []string{exe, "builder", "--store", s.store.Dir(), "--id", "none"}, Env: []string{"GORACE=atexit_sleep_ms=0"}, Dir: s.control, Spec: st},
+		Workload: scheduling.Workload{ID: id, Kind: build.Kind, Argv: []string{"/bin/sleep", "600"}, Dir: s.control, Spec: st},
 	})
 	must(t, err)
 	return id
