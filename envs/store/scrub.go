@@ -44,7 +44,7 @@ func (s *Store) Scrubbed() time.Time {
 
 func (s *Store) scrubbedPath() string { return s.path("pkgs", "scrubbed") }
 
-func (s *Store) scrub(ctx context.Context, rests time.Duration) ([]Damage, error) {
+func (s *Store) scrub(ctx context.Context, rests int) ([]Damage, error) {
 	packages, err := filepath.Glob(s.path("pkgs/*/*/info/paths.json"))
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (s *Store) scrub(ctx context.Context, rests time.Duration) ([]Damage, error
 		began := time.Now()
 		all = append(all, scrubPackage(ctx, filepath.Dir(filepath.Dir(list)))...)
 		select {
-		case <-time.After(rests * time.Since(began)):
+		case <-time.After(time.Duration(rests) * time.Since(began)):
 		case <-ctx.Done():
 		}
 	}
