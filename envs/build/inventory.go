@@ -84,16 +84,31 @@ func kernelspecs(prefix string) []store.Kernelspec {
 	return specs
 }
 
-// interpreter is the prefix's Python, empty where there is none, or where it is one of elsewhere though it should not.
+// interpreter is the Python that compiles, empty where there is none, or where it is one of elsewhere though it should not. Wheels
+// are compiled by the host's own, because one of them may have put another program, or another pyvenv.cfg, into the prefix.
 func (b *builder) interpreter(root *os.Root) string {
-	info, err := root.Stat("bin/python")
-	if b.lock.Kind == lock.Venv {
-		info, err = os.Stat(filepath.Join(b.prefix(), "bin", "python"))
+	if b.lock.Kind == lock.Venv && b.lock.Base != nil {
+		return b.lock.Base.Path
 	}
+	info, err := root.Stat("bin/python")
 	if err != nil || !info.Mode().IsRegular() {
 		return ""
 	}
 	return filepath.Join(b.prefix(), "bin", "python")
+}
+
+// misled refuses a conda environment in which a package has put a file that makes Python load another standard library. No package
+// has need of one.
+func (b *builder) misled(root *os.Root) error {
+	if b.lock.Kind != lock.Conda {
+		return nil
+	}
+	for _, file := range []string{"pyvenv.cfg", "bin/pyvenv.cfg", "lib/python" + strings.ReplaceAll(b.lock.Python, ".", "") + ".zip"} {
+		if _, err := root.Lstat(file); err == nil {
+			return broken("", "a package brings %s, which decides what Python runs", file)
+		}
+	}
+	return nil
 }
 
 // pythonPath is the Python of a prefix that has been checked.

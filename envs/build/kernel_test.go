@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/store"
+	"github.com/hopyard/hopyard/envs/venv"
 )
 
 // kernelFiles are what ipykernel brings, and a Python that notes how it was started.
@@ -41,6 +43,55 @@ func TestKernelIsLookedAtAndNotStarted(t *testing.T) {
 	}
 	if _, err := os.Stat(notes + ".evil"); err == nil {
 		t.Error("a .pth file was run")
+	}
+}
+
+func TestPackageDoesNotDecideWhatPythonRuns(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"pyvenv.cfg", "bin/pyvenv.cfg", "lib/python311.zip"} {
+		notes := filepath.Join(t.TempDir(), "notes")
+		all := kernelFiles(notes)
+		all[file] = "home = /elsewhere\n"
+		l := lockOf("ipykernel", "python")
+		l.Python = "3.11"
+		_, err := made(t, newStore(t), store.Order{Lock: l}, executable(files(all), "bin/python"))
+		if f := driver.FailureOf(err); err == nil || f.Cause != driver.PackageBroken || !strings.Contains(f.Message, file) {
+			t.Errorf("with %s: %v", file, err)
+		}
+		if _, err := os.Stat(notes); err == nil {
+			t.Errorf("with %s: Python was started", file)
+		}
+	}
+}
+
+// TestWheelsAreCompiledByTheHostsPython: a wheel may bring a script of that name.
+func TestWheelsAreCompiledByTheHostsPython(t *testing.T) {
+	t.Parallel()
+	base, err := venv.FindBase(t.Context(), "")
+	if err != nil {
+		t.Skip(err)
+	}
+	notes := filepath.Join(t.TempDir(), "notes")
+	parts := strings.SplitN(base.Version, ".", 3)
+	minor := parts[0] + "." + parts[1]
+	site := "lib/python" + minor + "/site-packages/"
+	l := &lock.Lock{Version: lock.FormatVersion, Kind: lock.Venv, Platform: "linux-64", Python: minor, Base: &base, Wheels: []lock.Wheel{{
+		Name: "one", Version: "1.0", Filename: "one-1.0-py3-none-any.whl", SHA256: strings.Repeat("1", 64),
+	}}}
+	m, err := made(t, newStore(t), store.Order{Lock: l}, executable(files(map[string]string{
+		"bin/python":                        "#!/bin/sh\ntouch " + notes + "\n",
+		site + "one.py":                     "x = 1\n",
+		site + "one-1.0.dist-info/RECORD":   "one.py,,\n",
+		site + "one-1.0.dist-info/METADATA": "Metadata-Version: 2.1\n\n",
+	}), "bin/python"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, _ := filepath.Glob(filepath.Join(m.Prefix, site, "__pycache__", "one.*.pyc")); len(found) != 1 {
+		t.Errorf("compiled = %v", found)
+	}
+	if _, err := os.Stat(notes); err == nil {
+		t.Error("the wheel's program was started")
 	}
 }
 

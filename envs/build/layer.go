@@ -239,6 +239,9 @@ func (l *layer) prepare(root *os.Root) (dirs []string, err error) {
 		l.missing, l.local = nil, nil
 		return nil, nil
 	}
+	if err := l.b.misled(root); err != nil {
+		return nil, err
+	}
 	if l.fresh, err = l.survey(); err != nil {
 		return nil, err
 	}
