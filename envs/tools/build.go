@@ -52,6 +52,12 @@ func (b *builder) build(ctx context.Context) error {
 	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder of tools: %w", err)
 	}
+	// Scripts name their interpreter for ever, so it must not be by a link that somebody removes.
+	dir, err := filepath.EvalSymlinks(b.Dir)
+	if err != nil {
+		return fmt.Errorf("make the folder of tools: %w", err)
+	}
+	b.Dir = dir
 	held, err := b.hold(ctx)
 	if err != nil {
 		return fmt.Errorf("wait for another build: %w", err)
