@@ -19,6 +19,8 @@ export interface Environment {
   exclusive_bytes: number;
   shared_bytes: number;
   in_use?: InUse[];
+  /** What today's rules have against the build in use; it stays in use. */
+  findings?: Failure[];
 }
 
 /** The build that new programs get. */

@@ -30,6 +30,8 @@ export function deedOf({ action, resource, detail = "" }: AuditEntry): string {
       return `asked for ${buildIn(detail)} of the ${resource}`;
     case "environment_activated":
       return `made ${buildIn(detail)} of the ${resource} the active one`;
+    case "environment_restoring":
+      return `had the files of ${buildIn(detail)} of the ${resource} brought back`;
     case "environment_rolled_back":
       return `rolled the ${resource} back to ${buildIn(detail)}`;
     case "environment_canceled":

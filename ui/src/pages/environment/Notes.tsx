@@ -10,6 +10,11 @@ export function Notes({ environment }: { environment: Environment }) {
     <div className="notes">
       {latest && !hasEnded(latest.state) && <Building build={latest} />}
       {latest?.state === "failed" && <Failed build={latest} />}
+      {environment.findings?.map((finding) => (
+        <Note key={`${finding.rule ?? ""} ${finding.package ?? ""}`} tone="bad">
+          Today's rules are against the build in use: {failureWords(finding)} <span className="soft">It goes on, and could not be activated again.</span>
+        </Note>
+      ))}
       {staleWords(environment).map((words) => (
         <Note key={words} tone="running" tools={<Link href={to.running(environment.project)}>Show them</Link>}>
           {words}
