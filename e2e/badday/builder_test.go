@@ -207,10 +207,6 @@ func TestTwoEditsAtOnceAreBothInTheBuildOrOneIsRefused(t *testing.T) {
 	if found != accepted {
 		t.Errorf("%d edits were accepted and %d are in:\n%s", accepted, found, revision.Text)
 	}
-	if e.Latest.Number != 2 {
-		t.Errorf("they took %d builds, want one: they waited together", e.Latest.Number-1)
-	}
-
 	// The whole text: who began from an older revision is told so.
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPut, g.url+environments+"/edited/spec", strings.NewReader(text("activates")))
 	req.Header.Set("Authorization", "token "+g.token)

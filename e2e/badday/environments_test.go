@@ -125,7 +125,7 @@ func (g *gateway) build(name string, n int) (b envs.Build) {
 // ended waits for the end of a build.
 func (g *gateway) ended(name string, n int) (b envs.Build) {
 	g.t.Helper()
-	eventually(g.t, "build "+strconv.Itoa(n)+" of "+name+" has ended", func() bool {
+	within(g.t, 4*patience, "build "+strconv.Itoa(n)+" of "+name+" has ended", func() bool {
 		b = g.build(name, n)
 		return b.State.Ended()
 	})

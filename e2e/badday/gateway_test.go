@@ -244,7 +244,12 @@ func (g *gateway) kernels() []model {
 // eventually waits for what nobody signals.
 func eventually(t *testing.T, what string, ask func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !ask(); time.Sleep(20 * time.Millisecond) {
+	within(t, patience, what, ask)
+}
+
+func within(t *testing.T, limit time.Duration, what string, ask func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !ask(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("never: %s", what)
 		}

@@ -23,7 +23,7 @@ const excused = [
 ];
 
 // While the gateway is dead on purpose, pages must complain.
-export const away = /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|WebSocket connection|Failed to fetch|NetworkError/;
+export const away = /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING|WebSocket connection|Failed to fetch|NetworkError/;
 
 // open gives a page of a new browser, logged out, whose errors and those of the pages that it opens are collected. Its `calm`
 // asserts that there were none.

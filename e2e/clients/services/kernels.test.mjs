@@ -58,7 +58,7 @@ test('standard error is a stream of its own name', async () => {
 });
 
 test('an error has a name and a traceback, and aborts what waits behind it', async () => {
-  const failing = kernel.requestExecute({ code: '1/0', stop_on_error: true });
+  const failing = kernel.requestExecute({ code: 'import time; time.sleep(0.2); 1/0', stop_on_error: true }); // until the other one waits
   const waiting = kernel.requestExecute({ code: '2' });
   const { content } = await failing.done;
   assert.equal(content.ename, 'ZeroDivisionError');
