@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -47,9 +48,7 @@ func (g *gateway) configure(ch *testchannel.Server, settings map[string]any) {
 	all := map[string]any{
 		"channel_urls": map[string]string{"conda-forge": ch.Channel()}, "index": ch.Simple(), "starter": filepath.Join(g.data, "starter.yml"),
 	}
-	for name, value := range settings {
-		all[name] = value
-	}
+	maps.Copy(all, settings)
 	g.config(map[string]any{"prepared": g.prepared(), "environments": all})
 }
 
