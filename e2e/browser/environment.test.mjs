@@ -43,8 +43,7 @@ after(async () => {
 });
 
 // What a browser notes when the gateway says no, which it does here on purpose.
-// The environments here have no nbconvert, which Lab asks for whenever it opens a notebook.
-const told = [/ 40[09] \(.*\/environments\/python\/solve\)/, /nbconvert/];
+const told = [/ 40[09] \(.*\/environments\/python\/solve\)/];
 
 const api = '/api/v1/projects/demo/environments';
 const environment = name => gateway.ask('GET', `${api}/${name}`);

@@ -17,7 +17,8 @@ import (
 // formats lists what notebooks can be exported to.
 func (h *Handler) formats(c echo.Context) error {
 	list, err := h.convert.Formats(c.Request().Context(), door.CallerOf(c).Project)
-	if err != nil {
+	// Lab asks whenever it opens a notebook: that an environment cannot export is an empty menu, not an error.
+	if err != nil && !problem.Is(err, problem.Unavailable) {
 		return err
 	}
 	all := map[string]map[string]string{}

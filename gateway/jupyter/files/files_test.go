@@ -36,6 +36,7 @@ type world struct {
 	bus  *events.Bus
 	// client is the world's own: the end of another test's server closes the idle connections that all others share.
 	client *http.Client
+	prefix string // of the environment
 }
 
 type noEnv struct{ prefix string }
@@ -59,6 +60,7 @@ func setup(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	prefix, _, _ := strings.Cut(main, "/lib/")
+	w.prefix = prefix
 	h := files.NewHandler(files.Config{Store: store, Converter: nbconvert.New(noEnv{prefix}, runner), Records: records, Events: w.bus})
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = shape.Error(c, err, "id") }
@@ -73,6 +75,20 @@ func setup(t testing.TB) *world {
 	w.url, w.client = s.URL+"/p/demo/jupyter", s.Client()
 	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return w
+}
+
+func TestEnvironmentWithoutNbconvertOffersNoFormats(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	if got := w.want(200, "GET", "/api/nbconvert", "").json(t); len(got) == 0 {
+		t.Error("an environment with nbconvert offers nothing")
+	}
+	if err := os.RemoveAll(filepath.Join(w.prefix, "lib")); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.want(200, "GET", "/api/nbconvert", "").json(t); len(got) != 0 {
+		t.Errorf("an environment without nbconvert offers %v", got)
+	}
 }
 
 func mkdir(t testing.TB, parts ...string) string {
