@@ -49,6 +49,7 @@ type newEnvironment struct {
 	Kind         lock.Kind `json:"kind"`
 	Message      string    `json:"message"`
 	Build        *bool     `json:"build"`
+	Private      bool      `json:"private"`
 }
 
 func (a *API) createEnvironment(c echo.Context) error {
@@ -59,7 +60,9 @@ func (a *API) createEnvironment(c echo.Context) error {
 	if err := body.check(); err != nil {
 		return err
 	}
-	n := envs.NewEnvironment{Name: body.Name, Text: body.Text, Kind: body.Kind, Message: body.Message, Build: body.Build == nil || *body.Build}
+	n := envs.NewEnvironment{
+		Name: body.Name, Text: body.Text, Kind: body.Kind, Message: body.Message, Build: body.Build == nil || *body.Build, Private: body.Private,
+	}
 	ctx, who := c.Request().Context(), door.CallerOf(c)
 	if err := a.takeSource(ctx, who, body, &n); err != nil {
 		return err
