@@ -21,38 +21,45 @@ import (
 // build makes the files of the first environment ahead, with a builder of our own: there is no project yet to build for. The
 // first environment of a project finds them there.
 func (m *Makers) build(ctx context.Context) error {
-	id, order, err := m.first()
+	first, err := m.first()
 	if err != nil {
 		return err
 	}
+	id := store.ID(first.lock, first.options)
 	if _, ok := m.cfg.Store.Find(id); ok {
 		return nil
 	}
 	m.tell("building the first environment")
+	order, err := m.Order(first.lock.Kind)
+	if err != nil {
+		return err
+	}
+	order.Lock, order.Requested, order.Options = first.lock, first.requested, first.options
 	if err := m.cfg.Store.Order(id, order); err != nil {
 		return err
 	}
 	return m.run(ctx, id)
 }
 
-// first is the order for the first environment, and its id.
-func (m *Makers) first() (id string, order store.Order, err error) {
+// content is what is in the first environment.
+type content struct {
+	lock      *lock.Lock
+	options   store.Options
+	requested []string
+}
+
+func (m *Makers) first() (content, error) {
 	m.mu.Lock()
 	c := m.choice
 	m.mu.Unlock()
 	if c == nil {
-		return "", order, errors.New("the first environment has not been chosen")
+		return content{}, errors.New("the first environment has not been chosen")
 	}
 	s, err := spec.Parse([]byte(c.Text))
 	if err != nil {
-		return "", order, err
+		return content{}, err
 	}
-	if order, err = m.Order(c.Kind); err != nil {
-		return "", order, err
-	}
-	order.Lock, order.Requested = c.Lock, requested(s)
-	order.Options = store.Options{Domain: m.cfg.Rules.Domain(c.Lock), Variables: s.Variables}
-	return store.ID(c.Lock, order.Options), order, nil
+	return content{c.Lock, store.Options{Domain: m.cfg.Rules.Domain(c.Lock), Variables: s.Variables}, requested(s)}, nil
 }
 
 // Order gives what a builder has to be told besides the content; a problem.Unavailable while the tools are not there.
@@ -187,9 +194,9 @@ func (e progress) line() string {
 
 // First is the manifest of the first environment, once it has been built.
 func (m *Makers) First() (*store.Manifest, bool) {
-	id, _, err := m.first()
+	first, err := m.first()
 	if err != nil {
 		return nil, false
 	}
-	return m.cfg.Store.Find(id)
+	return m.cfg.Store.Find(store.ID(first.lock, first.options))
 }
