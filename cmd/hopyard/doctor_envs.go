@@ -44,7 +44,7 @@ func environmentsCheck(ctx context.Context, c Config) doctor.Check {
 		kind, why = lock.Venv, "the channels cannot be used"
 	}
 	names := map[lock.Kind]string{lock.Conda: "rattler", lock.Venv: "venv"}
-	check.Found = fmt.Sprintf("%s, because %s; %s; tools: %s", names[kind], strings.TrimSuffix(why, "."), answers(c.channels(), refusal), t.Version)
+	check.Found = fmt.Sprintf("%s, because %s; now %s; tools: %s", names[kind], strings.TrimSuffix(why, "."), answers(c.channels(), refusal), t.Version)
 	switch {
 	case refusal == nil || c.Environments.Kind == lock.Venv:
 	case kind == lock.Conda:
