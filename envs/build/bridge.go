@@ -25,11 +25,6 @@ type Spec struct {
 	Events string `json:"events"`
 }
 
-// Argv is the program of the workload that builds id.
-func Argv(program, store, id string) []string {
-	return []string{program, "build", "--store", store, "--id", id}
-}
-
 // Bridge implements agent.Bridge for one builder. There is nothing to attach to: what a builder has to say is in its file of
 // events. The bridge only passes on the phase.
 type Bridge struct {

@@ -11,20 +11,6 @@ import (
 // tokenPath is a credential in a path, as servers of conda channels take it: /t/TOKEN/. conda looks for it anywhere, too.
 var tokenPath = regexp.MustCompile(`/t/[^/]+(/|$)`)
 
-// WithoutCredentials returns an address without what may be secret in it: a user and a password, a token in its path, a query
-// and a fragment. What is no address comes back empty.
-func WithoutCredentials(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
-	for hasToken(u) {
-		u.Path, u.RawPath = tokenPath.ReplaceAllString(u.Path, "/"), ""
-	}
-	return u.String()
-}
-
 func hasToken(u *url.URL) bool { return u.Scheme != "file" && tokenPath.MatchString(u.Path) }
 
 // checkAddress says what is wrong with the address of a channel, an index or an artifact. It never quotes a credential.

@@ -244,24 +244,6 @@ func TestAWheelWithoutAddressIsTheIndexs(t *testing.T) {
 	}
 }
 
-func TestWithoutCredentialsLeavesTheAddress(t *testing.T) {
-	t.Parallel()
-	for address, want := range map[string]string{
-		"https://u:p@conda.example/forge":            "https://conda.example/forge",
-		"https://conda.example/t/abc/forge/linux-64": "https://conda.example/forge/linux-64",
-		"https://conda.example/x/t/abc/t/def/forge":  "https://conda.example/x/forge",
-		"https://x/y.whl?X-Signature=1#sha256=2":     "https://x/y.whl",
-		"file:///srv/t/channel/noarch":               "file:///srv/t/channel/noarch",
-		"https://index.example/a%2Bb-1-py3-none.whl": "https://index.example/a%2Bb-1-py3-none.whl",
-		"https://conda.example/forge":                "https://conda.example/forge",
-		"://":                                        "",
-	} {
-		if got := lock.WithoutCredentials(address); got != want {
-			t.Errorf("WithoutCredentials(%q) = %q, want %q", address, got, want)
-		}
-	}
-}
-
 func TestCompareTellsWhatChanges(t *testing.T) {
 	t.Parallel()
 	before, after := sample(), sample()

@@ -62,12 +62,6 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// IsStatus reports whether err is an Error with that HTTP status.
-func IsStatus(err error, status int) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.Status == status
-}
-
 // UnreachableError says that no answer came.
 type UnreachableError struct {
 	URL string

@@ -45,7 +45,7 @@ func TestRefusalsAreReadAsTheyWereMeant(t *testing.T) {
 	})
 	_, err := c.JSON(t.Context(), "GET", "/x", nil, nil)
 	e, ok := errors.AsType[*apiclient.Error](err)
-	if !ok || e.Code != "conflict" || e.Error() != "no" || string(e.Failure) != `{"cause":"unsatisfiable"}` || !apiclient.IsStatus(err, http.StatusConflict) {
+	if !ok || e.Code != "conflict" || e.Error() != "no" || string(e.Failure) != `{"cause":"unsatisfiable"}` || !isStatus(err, http.StatusConflict) {
 		t.Errorf("JSON() = %+v, want the refusal and its failure", err)
 	}
 }
@@ -56,7 +56,7 @@ func TestTokensDoNotFollowRedirects(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))
 	t.Cleanup(other.Close)
 	c := client(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) })
-	if _, err := c.JSON(t.Context(), "GET", "/x", nil, nil); !apiclient.IsStatus(err, http.StatusFound) || asked.Load() {
+	if _, err := c.JSON(t.Context(), "GET", "/x", nil, nil); !isStatus(err, http.StatusFound) || asked.Load() {
 		t.Errorf("JSON() = %v and the other was asked: %v", err, asked.Load())
 	}
 }
@@ -114,7 +114,7 @@ func TestStreamThatIsRefusedIsNotAskedForAgain(t *testing.T) {
 	asked := atomic.Int32{}
 	c := client(t, func(w http.ResponseWriter, _ *http.Request) { asked.Add(1); w.WriteHeader(http.StatusNotFound) })
 	err := c.Follow(t.Context(), "/events", "", func(apiclient.Event) bool { return false })
-	if !apiclient.IsStatus(err, http.StatusNotFound) || asked.Load() != 1 {
+	if !isStatus(err, http.StatusNotFound) || asked.Load() != 1 {
 		t.Errorf("Follow() = %v after %d requests, want a 404 after one", err, asked.Load())
 	}
 }
@@ -131,4 +131,9 @@ func TestFollowingEndsWithItsContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Follow() = %v, want context.Canceled", err)
 	}
+}
+
+func isStatus(err error, status int) bool {
+	e, ok := errors.AsType[*apiclient.Error](err)
+	return ok && e.Status == status
 }
