@@ -62,7 +62,7 @@ test-tools:
 vet:
 	go vet ./...
 
-# What tests share of what serve prepares: a kernel environment and Lab's pages, made once.
+# What tests share of what serve prepares: tools, a first environment and Lab's pages, made once.
 export HOPYARD_TEST_PREPARED := $(CACHE)/prepared
 
 .PHONY: prepared

@@ -56,7 +56,7 @@ func doctorCommand() *cobra.Command {
 	return cmd
 }
 
-// pythonCheck looks for the interpreter that the kernel environment is built on.
+// pythonCheck looks for the interpreter that the tools stand on.
 func pythonCheck(ctx context.Context, c Config) doctor.Check {
 	check := doctor.Check{Name: "Python", Needed: true, Means: "the tools that make environments stand on it, and so do environments that are made without conda channels"}
 	p, err := tools.FindPython(ctx, c.Python)

@@ -27,7 +27,7 @@ func serveCommand() *cobra.Command {
 		Short: "Serve the console, JupyterLab and the API",
 		Long: "Serve runs the gateway until it gets SIGTERM or SIGINT. Programs that run live on; the next serve finds them again, " +
 			"and `hopyard stop` ends them.\n\nThe first start makes the user admin, writes a token for it to DIR/bootstrap/admin.token, " +
-			"and prepares JupyterLab's pages and the kernel environment below DIR. Standard output gets the line `ready http://ADDR/` " +
+			"and prepares JupyterLab's pages, the tools that make environments and the first environment below DIR. Standard output gets the line `ready http://ADDR/` " +
 			"when kernels can start, and the line `login http://ADDR/login/link/CODE`, a link that logs in as admin once, within ten " +
 			"minutes. All else goes to standard error.",
 		Example: `  hopyard serve --data ./data --demo

@@ -107,13 +107,13 @@ func cgroups(root string) Check {
 
 // Sizes of what a data directory holds at the least.
 const (
-	diskMissing = 1 << 30 // the kernel environment and the Lab bundle take 0.6 GB
+	diskMissing = 1 << 30 // tools, a first environment and the Lab bundle take 0.8 GB
 	diskWarn    = 5 << 30
 )
 
 // disk looks at the file system that the data directory is on, or will be.
 func disk(data string) Check {
-	c := Check{Name: "Disk", Needed: true, Means: "holds projects' files, journals, the kernel environment (0.4 GB) and Lab (0.1 GB)"}
+	c := Check{Name: "Disk", Needed: true, Means: "holds projects' files, journals, environments (0.4 GB or more each, less what they share), their tools and Lab (0.3 GB)"}
 	dir := existing(data)
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(dir, &fs); err != nil {
