@@ -304,7 +304,7 @@ func (s *Service) order(p *plan) (store.Order, error) {
 	if err != nil {
 		return o, err
 	}
-	o.Task, o.Lock, o.Options, o.Requested = store.TaskBuild, p.lock, p.options, p.requested()
+	o.Task, o.Lock, o.Options, o.Requested = store.TaskBuild, p.lock, p.options, p.spec.Names()
 	o.Alias, o.ChannelURLs, o.Index = p.rules.ChannelAlias, p.rules.ChannelURLs, p.rules.Index
 	return o, nil
 }

@@ -302,5 +302,5 @@ func (s *Service) Packages(ctx context.Context, project, name string, n int) ([]
 	if err != nil {
 		return nil, err
 	}
-	return build.Inventory(l, (&plan{spec: sp}).requested()), nil
+	return build.Inventory(l, sp.Names()), nil
 }

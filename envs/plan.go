@@ -80,18 +80,6 @@ func (p *plan) settle(l *lock.Lock) {
 	p.id = store.ID(l, p.options)
 }
 
-// requested are the names that the spec asks for.
-func (p *plan) requested() []string {
-	var names []string
-	for _, r := range p.spec.Dependencies {
-		names = append(names, r.Name)
-	}
-	for _, r := range p.spec.Pip {
-		names = append(names, r.Name)
-	}
-	return names
-}
-
 // take notes in a build what a plan comes to.
 func (b *buildRecord) take(p *plan) { b.Inputs, b.Lock, b.ID = p.inputs, p.lockID, p.id }
 

@@ -59,7 +59,7 @@ func (m *Makers) first() (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	return content{c.Lock, store.Options{Domain: m.cfg.Rules.Domain(c.Lock), Variables: s.Variables}, requested(s)}, nil
+	return content{c.Lock, store.Options{Domain: m.cfg.Rules.Domain(c.Lock), Variables: s.Variables}, s.Names()}, nil
 }
 
 // Order gives what a builder has to be told besides the content; a problem.Unavailable while the tools are not there.
@@ -88,17 +88,6 @@ func (m *Makers) Order(kind lock.Kind) (store.Order, error) {
 
 // findLimit is how long the host's interpreters may take to say what they are.
 const findLimit = 30 * time.Second
-
-func requested(s *spec.Spec) []string {
-	var names []string
-	for _, r := range s.Dependencies {
-		names = append(names, r.Name)
-	}
-	for _, r := range s.Pip {
-		names = append(names, r.Name)
-	}
-	return names
-}
 
 // run runs the builder, tells what it does, and returns its result.
 func (m *Makers) run(ctx context.Context, id string) error {

@@ -47,3 +47,15 @@ type Edit struct {
 	Remove  []string  `json:"remove,omitempty"`
 	Upgrade []string  `json:"upgrade,omitempty"`
 }
+
+// Names are the normalised names of all that s asks for, conda's first.
+func (s *Spec) Names() []string {
+	names := make([]string, 0, len(s.Dependencies)+len(s.Pip))
+	for _, r := range s.Dependencies {
+		names = append(names, r.Name)
+	}
+	for _, r := range s.Pip {
+		names = append(names, r.Name)
+	}
+	return names
+}
