@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -229,5 +228,3 @@ func python(t testing.TB, m *store.Manifest, args ...string) string {
 
 // kernel is what most environments of the tests hold.
 var kernel = []string{"python 3.11.*", "ipykernel", "numpy", "pip"}
-
-func (r *rig) String() string { return fmt.Sprintf("rig of %s", r.store.Dir()) }

@@ -54,12 +54,6 @@ func Dir(tb testing.TB) string {
 	return folder(tb, Build).Channel
 }
 
-// Wheels returns the folder of the wheels, under the conditions of Dir.
-func Wheels(tb testing.TB) string {
-	tb.Helper()
-	return folder(tb, Build).Wheels
-}
-
 // Python returns the interpreter that indexed the channel and has py-rattler, under the conditions of Dir: a second opinion for
 // tests. What it runs must end by os._exit, because py-rattler may crash while an interpreter takes itself down.
 func Python(tb testing.TB) string {
