@@ -31,13 +31,14 @@ func (c *call) execute() {
 		c.fail(failure{"ValueError", err.Error()})
 		return
 	}
+	// What interrupted an earlier cell is gone before anybody hears of this one: a later one is meant for it.
+	select {
+	case <-c.interrupts:
+	default:
+	}
 	if !cell.Silent {
 		c.cells++
 		c.publish("execute_input", object{"code": cell.Code, "execution_count": c.cells})
-	}
-	select {
-	case <-c.interrupts: // meant for an earlier cell
-	default:
 	}
 	result, err := c.run(strings.TrimSpace(cell.Code), cell.AllowStdin)
 	if err != nil {
