@@ -67,7 +67,36 @@ func (s *Service) pack(ctx context.Context, by By, b buildRecord, m *store.Manif
 	if problem.Is(err, problem.Conflict) {
 		return nil // it is being swept or was started meanwhile
 	}
+	if err == nil {
+		s.wg.Go(func() { s.followArchiver(b.Project, b.ID) })
+	}
 	return err
+}
+
+// followArchiver has everybody who shows a build of a prefix look again now, and when its archiver has ended.
+func (s *Service) followArchiver(project, id string) {
+	s.hintBuilds(id)
+	_, err := s.cfg.Workloads.Ended(s.ctx, project, s.archiverID(id))
+	if err == nil || problem.Is(err, problem.NotFound) { // which says that it had ended before
+		s.hintBuilds(id)
+	}
+}
+
+// hintBuilds publishes a Change for each environment that has a build of a prefix, in whatever project.
+func (s *Service) hintBuilds(id string) {
+	builds, err := all[buildRecord](s.ctx, s.cfg.Storage, buildKeys)
+	if err != nil {
+		s.hub.publish(Change{}) // it may be any
+		return
+	}
+	told := map[Change]bool{}
+	for _, b := range builds {
+		c := Change{Project: b.value.Project, Environment: b.value.Environment}
+		if b.value.ID == id && !told[c] {
+			told[c] = true
+			s.hub.publish(c)
+		}
+	}
 }
 
 // GetArchive tells of a build's archive; build 0 is the one in use.

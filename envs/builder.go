@@ -24,6 +24,11 @@ func (s *Service) builderID(id string) string { return "build-" + id + "-" + s.s
 
 func (s *Service) archiverID(id string) string { return "archive-" + id + "-" + s.siteHash() }
 
+// archived is the prefix that an archiver of ours packs.
+func (s *Service) archived(workload string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(workload, "archive-"), "-"+s.siteHash())
+}
+
 func (s *Service) siteHash() string { return digest(s.cfg.Site)[:8] }
 
 func isArchiver(workload string) bool { return strings.HasPrefix(workload, "archive-") }

@@ -251,10 +251,14 @@ func (s *Service) recoverOnce(ctx context.Context) error {
 	return err
 }
 
-// stopOrphans ends builders that no build waits for: their gateway was killed while it canceled them.
+// stopOrphans ends builders that no build waits for: their gateway was killed while it canceled them. Archivers go on.
 func (s *Service) stopOrphans(ctx context.Context, running []workloads.Info, wanted map[string]bool) error {
 	for _, w := range running {
-		if w.Kind != build.Kind || wanted[w.ID] || isArchiver(w.ID) {
+		if isArchiver(w.ID) {
+			s.wg.Go(func() { s.followArchiver(w.Project, s.archived(w.ID)) })
+			continue
+		}
+		if w.Kind != build.Kind || wanted[w.ID] {
 			continue
 		}
 		err := s.cfg.Workloads.Stop(ctx, w.Project, w.ID, "")
