@@ -143,7 +143,7 @@ func (s *Service) Update(ctx context.Context, by By, project, name string, p Pat
 		}
 	}
 	if p.Policy != nil {
-		if err := s.checkPolicy(*p.Policy); err != nil {
+		if err := s.checkPolicy(project, *p.Policy); err != nil {
 			return Environment{}, err
 		}
 	}
@@ -177,13 +177,14 @@ func checkKind(kind lock.Kind) error {
 	return problem.New(problem.Invalid, "an environment is of kind %s or %s", lock.Conda, lock.Venv)
 }
 
-// checkPolicy refuses rules of an environment that cannot be, or that would be taken no notice of.
-func (s *Service) checkPolicy(r policy.Rules) error {
-	if names := policy.Ignored(s.cfg.Rules, r); len(names) > 0 {
-		return problem.New(problem.Invalid, "only who runs the site can say this, or nothing comes of it for one environment: %s; leave it out", strings.Join(names, ", "))
-	}
+// checkPolicy refuses rules of an environment that cannot be, or that would be taken no notice of; each *policy.Mistake is in the
+// problem's chain.
+func (s *Service) checkPolicy(project string, r policy.Rules) error {
 	if err := r.Validate(); err != nil {
 		return problem.New(problem.Invalid, "the rules cannot be: %w", err)
+	}
+	if err := policy.Ignored(s.cfg.Rules.For(project), r); err != nil {
+		return problem.New(problem.Invalid, "the rules would be taken no notice of: %w", err)
 	}
 	return nil
 }

@@ -231,6 +231,7 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 		"channel_alias":    {ChannelAlias: "https://example.org"},
 		"private_channels": {PrivateChannels: map[string][]string{"x": {"demo"}}},
 		"allowed_channels": {AllowedChannels: []string{"*"}},
+		"bioconda":         {AllowedChannels: []string{"conda-forge", "bioconda"}},
 		"index":            {Index: "https://example.org/simple"},
 		"allowed_indexes":  {AllowedIndexes: []string{"*"}},
 		"max_environments": {MaxEnvironments: 1},

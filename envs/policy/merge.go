@@ -1,6 +1,10 @@
 package policy
 
-import "slices"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // Merge gives the rules of a project on a site: what the project says can only tighten what the site says. Addresses, the alias
 // and private channels are the site's alone, because whoever names addresses decides what a name means.
@@ -23,28 +27,42 @@ func Merge(site, project Rules) Rules {
 	return r
 }
 
-// Ignored names the rules of an environment's project that Merge would take no notice of: they are the site's alone, or say nothing
-// beside what the site says.
-func Ignored(site, project Rules) []string {
-	var names []string
-	for _, rule := range []struct {
-		name string
-		said bool
-	}{
-		{"channel_urls", len(project.ChannelURLs) > 0},
-		{"channel_alias", project.ChannelAlias != ""},
-		{"private_channels", len(project.PrivateChannels) > 0},
-		{"allowed_channels: *", slices.Contains(project.AllowedChannels, everything)},
-		{"index", project.Index != "" && !allowsIndex(site.indexes(), project.Index)},
-		{"allowed_indexes", project.AllowedIndexes != nil && site.indexes() == nil},
-		{"max_environments", project.MaxEnvironments != 0},
-	} {
-		if rule.said {
-			names = append(names, rule.name)
+// Ignored reports, joined and each a *Mistake, what Merge would take no notice of in the rules of an environment's project: it is the
+// site's alone, or says nothing beside what the site says.
+func Ignored(site, project Rules) error {
+	var errs []error
+	ignored := func(rule string, is bool, format string, args ...any) {
+		if is {
+			errs = append(errs, &Mistake{rule, fmt.Errorf(format, args...)})
 		}
 	}
-	return names
+	const alone = "only who runs the site can say this"
+	ignored("channel_urls", len(project.ChannelURLs) > 0, alone)
+	ignored("channel_alias", project.ChannelAlias != "", alone)
+	ignored("private_channels", len(project.PrivateChannels) > 0, alone)
+	ignored("max_environments", project.MaxEnvironments != 0, alone)
+	for _, channel := range project.AllowedChannels {
+		if channel == everything {
+			ignored("allowed_channels", true, "* allows nothing that the site does not allow: leave it out")
+			continue
+		}
+		ignored("allowed_channels", len(common(site.allowed(), []string{channel}, site.covers)) == 0,
+			"%s is not allowed on this site: take %s", channel, list(site.allowed()))
+	}
+	ignored("index", project.Index != "" && !allowsIndex(site.indexes(), project.Index), "%s is not allowed on this site", project.Index)
+	if project.AllowedIndexes != nil && site.indexes() == nil {
+		ignored("allowed_indexes", true, "the site names no index to choose from: leave it out")
+		return errors.Join(errs...)
+	}
+	for _, index := range project.AllowedIndexes {
+		ignored("allowed_indexes", len(common(site.indexes(), []string{index}, coversIndex)) == 0,
+			"%s is not allowed on this site: take %s", index, list(site.indexes()))
+	}
+	return errors.Join(errs...)
 }
+
+// coversIndex says whether an allowed index allows another.
+func coversIndex(wide, narrow string) bool { return allowsIndex([]string{wide}, narrow) }
 
 // mergeChannels gives what both sides allow, written as the narrower one does.
 func mergeChannels(site, project Rules) []string {
@@ -73,9 +91,7 @@ func mergeDefaults(merged, site, project Rules) []string {
 
 func (r *Rules) mergeIndexes(site, project Rules) {
 	if site.indexes() != nil && project.AllowedIndexes != nil {
-		r.AllowedIndexes = common(site.indexes(), project.AllowedIndexes, func(a, b string) bool {
-			return allowsIndex([]string{a}, b)
-		})
+		r.AllowedIndexes = common(site.indexes(), project.AllowedIndexes, coversIndex)
 	}
 	if project.Index != "" && allowsIndex(r.indexes(), project.Index) {
 		if r.AllowedIndexes == nil {

@@ -49,11 +49,23 @@ type Rules struct {
 	MaxEnvironments int `yaml:"max_environments" json:"max_environments,omitempty"`
 }
 
-// Validate reports all mistakes in r, each with the name of its rule.
+// Mistake is what is wrong with one rule, so that people can be told where they wrote it.
+type Mistake struct {
+	Rule string // as in JSON
+	Err  error
+}
+
+// Error names the rule and says what is wrong.
+func (m *Mistake) Error() string { return m.Rule + ": " + m.Err.Error() }
+
+// Unwrap gives what is wrong.
+func (m *Mistake) Unwrap() error { return m.Err }
+
+// Validate reports all mistakes in r, joined, each a *Mistake.
 func (r Rules) Validate() error {
 	var errs []error
 	wrong := func(rule, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: %w", rule, fmt.Errorf(format, args...)))
+		errs = append(errs, &Mistake{rule, fmt.Errorf(format, args...)})
 	}
 	r.validateChannels(wrong)
 	r.validateIndexes(wrong)

@@ -313,6 +313,22 @@ func TestPolicyIsToldInWordsAndValues(t *testing.T) {
 	}
 }
 
+func TestMistakesInRulesStandAtTheirFields(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.call(t, "admin", "PUT", "/projects/demo/members/admin", `{"role":"data_owner"}`, 200, nil)
+	wrong := policy.Rules{DenyPackages: []string{"*"}, WheelHosts: []string{"a b", "http://c"}}.Validate()
+	s.envs.fail["Update"] = problem.New(problem.Invalid, "the rules cannot be: %w", wrong)
+	var e struct {
+		Error  any
+		Fields map[string]string
+	}
+	s.call(t, "admin", "PATCH", base+"/base", `{"default":true,"policy":{"deny_packages":["*"]}}`, 400, &e)
+	if len(e.Fields) != 2 || !strings.Contains(e.Fields["deny_packages"], "everything") || strings.Count(e.Fields["wheel_hosts"], "is no host") != 2 {
+		t.Errorf("fields = %v, want each with what is wrong in it", e.Fields)
+	}
+}
+
 func TestUsageAndActivation(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/policy"
 	"github.com/hopyard/hopyard/gateway/door"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/projects"
@@ -30,9 +31,12 @@ type errorView struct {
 	} `json:"error"`
 	// Failure says why an environment could not be solved or built, where that is what went wrong.
 	Failure *driver.Failure `json:"failure,omitempty"`
+	// Fields says what is wrong with which field of what was sent, where that is known.
+	Fields map[string]string `json:"fields,omitempty"`
 }
 
-// Error writes err as {"error": {"code", "message", "id"}}, beside it a failure of an environment. Of faults people see the id only.
+// Error writes err as {"error": {"code", "message", "id"}}, beside it a failure of an environment or mistakes in its rules. Of faults
+// people see the id only.
 func Error(c echo.Context, err error, id string) error {
 	var v errorView
 	v.Error.Code, v.Error.ID = problem.Internal, id
@@ -40,6 +44,7 @@ func Error(c echo.Context, err error, id string) error {
 	status := http.StatusInternalServerError
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
 		v.Error.Code, v.Error.Message, status = p.Code, p.Message, door.StatusOf(p.Code)
+		v.Fields = mistakes(p.Err)
 	} else if he, ok := errors.AsType[*echo.HTTPError](err); ok && he.Code < http.StatusInternalServerError {
 		v.Error.Code, v.Error.Message, status = problem.Invalid, http.StatusText(he.Code), he.Code
 	}
@@ -48,6 +53,27 @@ func Error(c echo.Context, err error, id string) error {
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	return c.JSON(status, v)
+}
+
+// mistakes are those in the rules of an environment, by rule. Of several in one they are joined.
+func mistakes(err error) map[string]string {
+	var all []error
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	fields := map[string]string{}
+	for _, err := range all {
+		m, ok := errors.AsType[*policy.Mistake](err)
+		if !ok {
+			continue
+		}
+		if before := fields[m.Rule]; before != "" {
+			fields[m.Rule] = before + "; " + m.Err.Error()
+		} else {
+			fields[m.Rule] = m.Err.Error()
+		}
+	}
+	return fields
 }
 
 // listView is every list of the API.
