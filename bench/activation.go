@@ -18,12 +18,13 @@ type starting struct {
 	name   string
 	before func() error // not timed
 	start  func() (time.Duration, error)
+	goal   float64 // how many times faster we are to be; 0 for none
 	took   samples // seconds
 }
 
 // kernelStart measures how soon a new kernel has answered its first request: from a built environment, whose modules are compiled and
-// whose activation was captured, and as one is started in an environment that py-rattler has made. conda is not to be had here;
-// rattler.py's run does what conda run does: a Python program works out the activation, a shell takes it and starts the kernel.
+// whose activation was captured, and as one is started in an environment that py-rattler has made: by conda run, where this machine has
+// conda, and by rattler.py's run, which does the least of it: a Python program works out the activation, a shell takes it and starts the kernel.
 func (b *benchmark) kernelStart(ctx context.Context) error {
 	s, err := b.siteFor(ctx)
 	if err != nil {
@@ -49,7 +50,11 @@ func (b *benchmark) kernelStart(ctx context.Context) error {
 			return err
 		}
 		defer os.RemoveAll(prefix)
-		all = append(all, b.peerStarts(ctx, s, prefix)...)
+		peers, err := b.peerStarts(ctx, s, prefix)
+		if err != nil {
+			return err
+		}
+		all = append(all, peers...)
 	}
 	for range 5 {
 		for _, way := range all {
@@ -85,22 +90,21 @@ func (w *starting) once() error {
 }
 
 // peerStarts are the ways without us, in the order in which they follow each other on one prefix.
-func (b *benchmark) peerStarts(ctx context.Context, s *site, prefix string) []*starting {
-	python := filepath.Join(prefix, "bin/python")
-	run := slices.Concat([]string{s.tools.Python, s.peer.script, "run", prefix, python}, kernelArgs)
-	reply := func(env ...string) func() (time.Duration, error) {
-		return func() (time.Duration, error) { return b.firstReply(ctx, env, run) }
+func (b *benchmark) peerStarts(ctx context.Context, s *site, prefix string) ([]*starting, error) {
+	activators, err := b.activators(ctx, s)
+	if err != nil {
+		return nil, err
 	}
-	bare := func() (time.Duration, error) {
-		return b.firstReply(ctx, nil, append([]string{python}, kernelArgs...))
+	var all []*starting
+	goal := 3.0
+	for _, a := range activators {
+		all = append(all, b.starts(ctx, a, prefix, goal)...)
+		goal = 0
 	}
-	fresh := func() error { return uncompile(prefix) }
-	return []*starting{
-		{name: "conda run's way, read-only environment", before: fresh, start: reply("PYTHONDONTWRITEBYTECODE=1")},
-		{name: "conda run's way, first start", before: fresh, start: reply()},
-		{name: "conda run's way, later starts", start: reply()},
-		{name: "no activation at all, later starts", start: bare},
-	}
+	bare := append([]string{filepath.Join(prefix, "bin/python")}, kernelArgs...)
+	return append(all, &starting{name: "no activation at all, later starts", start: func() (time.Duration, error) {
+		return b.firstReply(ctx, nil, bare)
+	}}), nil
 }
 
 // uncompile removes what Python has compiled, so that a prefix is as py-rattler has left it.
@@ -117,18 +121,18 @@ func uncompile(prefix string) error {
 }
 
 func (b *benchmark) startRows(ours, peers []*starting) {
-	direct := ours[0]
-	b.figure("kernel start to the first reply, "+direct.name+", p50", direct.took.at(0.5), "s")
-	b.figure("kernel start to the first reply, "+ours[1].name+", p50", ours[1].took.at(0.5), "s")
-	for i, peer := range peers {
-		goal := 0.0
-		if i < 3 {
-			goal = 3
-		}
-		b.beside("kernel start to the first reply, p50", direct.took.at(0.5), peer.took.at(0.5), "s", peer.name, peer.took.at(0.5)/direct.took.at(0.5), goal)
+	for _, way := range ours {
+		b.figure("kernel start to the first reply, "+way.name+", p50", way.took.at(0.5), "s")
 	}
-	for _, peer := range peers[:min(3, len(peers))] {
-		b.beside("kernel start through the gateway, p50", ours[1].took.at(0.5), peer.took.at(0.5), "s", peer.name, peer.took.at(0.5)/ours[1].took.at(0.5), 0)
+	for i, what := range []string{"kernel start to the first reply, p50", "kernel start through the gateway, p50"} {
+		own := ours[i].took.at(0.5)
+		for _, peer := range peers {
+			theirs, goal := peer.took.at(0.5), peer.goal
+			if i > 0 {
+				goal = 0
+			}
+			b.beside(what, own, theirs, "s", peer.name, theirs/own, goal)
+		}
 	}
 }
 

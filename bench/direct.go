@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hopyard/hopyard/kernels/wire"
@@ -165,8 +166,10 @@ func (d *direct) run(code string, limit time.Duration) error {
 	return nil
 }
 
+// stop ends the kernel, and what it was started by, which may not have become the kernel itself.
 func (d *direct) stop() {
-	d.proc.kill()
+	_ = syscall.Kill(-d.proc.pid(), syscall.SIGKILL) // it leads a group, as it leads a session
+	<-d.proc.gone
 	for _, ch := range []*zmq.Channel{d.shell, d.iopub} {
 		if ch != nil {
 			ch.Close()
