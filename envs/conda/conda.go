@@ -1,6 +1,6 @@
 // Package conda is the driver of environments whose packages come from conda channels, with wheels on top.
 //
-// The solver and the installer are py-rattler's, in a helper process that speaks JSON lines (helper.py); the wheels are uv's.
+// The solver and the installer are py-rattler's, in a helper process that speaks JSON lines (folder helper); the wheels are uv's.
 // One helper for solving and searching is started when it is first needed and stays, so that what it has read of the channels
 // stays warm. It answers several requests side by side, is restarted after it died, and ends with this process. Each
 // installation has a helper of its own, which is killed where the installation is canceled.

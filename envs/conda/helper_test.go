@@ -105,7 +105,7 @@ func TestInstallationWhoseHelperIsKilledFails(t *testing.T) {
 func TestStoppedHelperIsGivenUp(t *testing.T) {
 	t.Parallel()
 	cache := filepath.Join(t.TempDir(), "cache")
-	d := newDriver(t, func(c *conda.Config) { c.CacheDir, c.Timeout = cache, 2*time.Second })
+	d := newDriver(t, func(c *conda.Config) { c.CacheDir, c.Timeout = cache, 5*time.Second })
 	req := wants(t, local(t), "packaging")
 	solve(t, d, req)
 	stopped := helpers(t, cache)

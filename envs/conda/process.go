@@ -4,9 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	_ "embed"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,13 +19,6 @@ import (
 
 	"github.com/hopyard/hopyard/envs/driver"
 )
-
-//go:embed helper.py
-var program []byte
-
-// loader runs the program as a module: Python keeps what it has compiled of modules, but compiles a script at each start, which
-// takes a tenth of the time that a helper needs to start.
-const loader = `import os, sys; folder, name = os.path.split(sys.argv[1]); sys.path.append(folder); __import__(name.removesuffix(".py"))`
 
 // helper is a helper process and what is asked of it.
 type helper struct {
@@ -48,12 +38,12 @@ type helper struct {
 
 // start starts a helper.
 func (d *Driver) start() (*helper, error) {
-	path, err := d.placeProgram()
+	folder, err := placeProgram(d.c.CacheDir)
 	if err != nil {
 		return nil, err
 	}
 	h := &helper{gone: make(chan struct{}), pending: map[int]*call{}, noise: &noise{log: d.c.Log}}
-	cmd := exec.CommandContext(context.Background(), d.c.Tools.Python, "-I", "-c", loader, path) // it outlives the request that it is started for
+	cmd := exec.CommandContext(context.Background(), d.c.Tools.Python, "-I", "-c", loader, folder) // it outlives the request that it is started for
 	cmd.Env = d.environment()
 	cmd.Dir = d.c.CacheDir
 	cmd.Stderr = h.noise
@@ -236,31 +226,6 @@ func lastLine(text string) string {
 		line = strings.ToValidUTF8(line[:300], "") + "…"
 	}
 	return line
-}
-
-// placeProgram writes the helper's program below the cache, by its hash, so that processes of different versions do not meet.
-func (d *Driver) placeProgram() (string, error) {
-	sum := sha256.Sum256(program)
-	path := filepath.Join(d.c.CacheDir, "helper-"+hex.EncodeToString(sum[:6])+".py")
-	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, program) {
-		return path, nil
-	}
-	if err := os.MkdirAll(d.c.CacheDir, 0o755); err != nil {
-		return "", fmt.Errorf("make the cache of channels: %w", err)
-	}
-	draft, err := os.CreateTemp(d.c.CacheDir, ".helper-")
-	if err != nil {
-		return "", fmt.Errorf("write the helper: %w", err)
-	}
-	defer os.Remove(draft.Name())
-	_, err = draft.Write(program)
-	if err = errors.Join(err, draft.Close()); err == nil {
-		err = os.Rename(draft.Name(), path)
-	}
-	if err != nil {
-		return "", fmt.Errorf("write the helper: %w", err)
-	}
-	return path, nil
 }
 
 // passed are the variables of this process that a helper gets: those for the network, and what overrides the host's virtual

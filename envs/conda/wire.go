@@ -12,7 +12,7 @@ import (
 // maxLine is the longest message in bytes that is taken from a helper: the records of tens of thousands of packages.
 const maxLine = 64 << 20
 
-// request is one line to the helper. See helper.py.
+// request is one line to the helper. See helper/__init__.py.
 type request struct {
 	ID       int      `json:"id"`
 	Op       string   `json:"op"`

@@ -1,0 +1,84 @@
+"""Channels, and what has been read of them: it stays in memory."""
+
+import time
+import urllib.parse
+
+import rattler
+from rattler.exceptions import GatewayError
+
+from .addresses import bare, clean
+from .failures import Failure
+from .network import client
+from .records import Records
+
+PLATFORMS = ["linux-64", "noarch"]
+REFRESH = 300  # seconds until a channel is asked again whether it has changed
+
+
+class Channels:
+    """The channels that were asked for, through one gateway, and the records that came of them."""
+
+    def __init__(self, config):
+        alias = config.get("alias")
+        self.alias = alias.rstrip("/") + "/" if alias else None  # py-rattler puts a name in the place of what follows the last slash
+        self.gateway = rattler.Gateway(
+            cache_dir=config["cache"],
+            default_config=rattler.SourceConfig(cache_action="force-cache-only" if config.get("offline") else "cache-or-fetch"),
+            client=client(config["timeout"]),
+        )
+        self.records = Records()
+        self.asked = {}  # channel -> when it was last looked at afresh
+        self.names = {}  # channels -> the sorted names of their packages
+
+    def named(self, names):
+        """The channels of the names or addresses."""
+        config = rattler.ChannelConfig(self.alias) if self.alias else rattler.ChannelConfig()
+        try:
+            return [rattler.Channel(name, config) for name in names]
+        except Exception as error:
+            raise Failure("spec_invalid", f"this is not a channel: {clean(str(error))}") from error
+
+    def fresh(self, names):
+        """The channels of the names or addresses. One that was not asked for a while is looked at again."""
+        channels = self.named(names)
+        now = time.monotonic()
+        for channel in channels:
+            if now - self.asked.get(channel.base_url, -REFRESH) >= REFRESH:
+                self.asked[channel.base_url] = now
+                self.gateway.clear_repodata_cache(channel)
+                self.names.clear()
+                self.records.forget()
+        return channels
+
+    async def query(self, channels, names):
+        """All records of the packages of these names, a list for each channel and platform."""
+        return await again(self.gateway.query, channels, PLATFORMS, names, recursive=False) if names else []
+
+    async def find(self, channels, wanted):
+        """The channels' own records of the artifacts, by file and hash; None for those that they do not have. What somebody else
+        says of an artifact must never be taken for a record: it would decide what is solved for everybody."""
+        found = await self.query(channels, sorted({artifact["name"] for artifact in wanted}))
+        records = {(r.file_name, r.sha256.hex()): r for of in found for r in of if r.sha256}
+        return [records.get((urllib.parse.unquote(artifact["url"].rsplit("/", 1)[1]), artifact["sha256"])) for artifact in wanted]
+
+    async def all_names(self, channels):
+        """The sorted names of all packages."""
+        key = tuple(channel.base_url for channel in channels)
+        if key not in self.names:
+            found = await again(self.gateway.names, channels, PLATFORMS)
+            self.names[key] = sorted(name.normalized for name in found)
+        return self.names[key]
+
+
+def addresses(channels):
+    return [bare(channel.base_url) for channel in channels]
+
+
+async def again(ask, *args, **kwargs):
+    """Asks once more where another request that read the same channel was canceled: py-rattler then fails both."""
+    try:
+        return await ask(*args, **kwargs)
+    except GatewayError as error:
+        if "other error" not in str(error):
+            raise
+    return await ask(*args, **kwargs)

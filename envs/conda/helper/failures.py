@@ -1,0 +1,76 @@
+"""What went wrong, in the words that people read. py-rattler's errors are texts, so that this looks for what it is known to say."""
+
+import os
+import re
+
+from rattler.exceptions import GatewayError
+
+from .addresses import bare, clean
+
+STATUS = re.compile(r"HTTP status \w+ error \((\d{3})")
+ADDRESS = re.compile(r"(?:https?|file)://[^\s)'\"`]+")
+PACKAGE = re.compile(r"failed to (?:fetch|link) (\S+?)(?:\.conda|\.tar\.bz2)")
+
+
+class Failure(Exception):
+    """What the other side gets to read; cause is one of package driver's."""
+
+    def __init__(self, cause, message, **more):
+        super().__init__(message)
+        self.fields = {"cause": cause, "message": message, **more}
+
+
+def explain(error, channels=()):
+    """The Failure that an error of py-rattler stands for."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, MemoryError):
+        return Failure("out_of_memory", "the solver needed more memory than it is allowed")
+    text = clean(str(error))
+    last = text.strip().splitlines()[-1].removeprefix("Caused by: ") if text.strip() else type(error).__name__
+    package = PACKAGE.search(text)
+    about = {"package": package[1].rsplit("-", 2)[0]} if package else {}
+    if "No space left on device" in text or "Disk quota exceeded" in text:
+        return Failure("disk_full", "the disk is full; free some space and build again", **about)
+    if "has been cancelled" in text or "timed out" in text and package is None:
+        return Failure("timed_out", "the solver did not find an answer in time; ask for fewer packages or narrower versions", **about)
+    if package:
+        return explain_package(package[1], text, last, about)
+    return explain_channel(text, last, channels, isinstance(error, GatewayError))
+
+
+def explain_package(package, text, last, about):
+    status = STATUS.search(text)
+    if "Invalid checksum" in text or "hash mismatch" in text.lower():
+        return Failure("hash_mismatch", f"what the channel sent for {package} is not what its index promises", **about)
+    if status and status[1] in ("401", "403"):
+        return Failure("auth_failed", f"the channel does not hand out {package}: {denied(status[1])}", **about)
+    if status and status[1] == "404":
+        return Failure("package_missing", f"the channel lists {package} but does not have it any more; solve again", **about)
+    if status or "error sending request" in text or "reading a body" in text or "error decoding response" in text or "timed out" in text:
+        return Failure("channel_unreachable", f"{package} could not be downloaded: {last}", **about)
+    if "No such file or directory" in text and "failed to fetch" in text and "unpack" not in text:
+        return Failure("package_missing", f"the channel lists {package} but does not have it", **about)
+    return Failure("package_broken", f"{package} cannot be installed: {last}", **about)
+
+
+def explain_channel(text, last, channels, gateway):
+    address = ADDRESS.search(text)
+    channel = next((c.base_url for c in channels if address and address[0].startswith(bare(c.base_url).rstrip("/"))), None)
+    all_names = ", ".join(bare(c.base_url) for c in channels)
+    name = f"the channel {bare(channel)}" if channel else f"the channel {all_names}" if len(channels) == 1 else f"one of the channels {all_names}"
+    status = STATUS.search(text)
+    if status and status[1] in ("401", "403"):
+        return Failure("auth_failed", f"{name} does not let us in: {denied(status[1])}")
+    if "no usable repodata cache" in text:
+        return Failure("channel_unreachable", f"{name} has not been read before, and this host is offline")
+    if "could not find subdir" in text:
+        return Failure("channel_unreachable", f"{name} is not a channel, or its address is wrong: {last}")
+    if gateway or status or "error sending request" in text:
+        return Failure("channel_unreachable", f"{name} cannot be read: {last}")
+    return Failure("tool_failed", last)
+
+
+def denied(status):
+    known = "the credentials are not accepted" if os.environ.get("RATTLER_AUTH_FILE") else "it asks for credentials"
+    return f"{known} (HTTP status {status}); name a file of credentials for its host in the configuration (environments: credentials)"
