@@ -97,23 +97,35 @@ func (c *checker) checkKind(l *Lock) {
 }
 
 func (c *checker) checkPackages(l *Lock) {
-	seen := map[string]bool{}
-	for _, p := range l.Packages {
-		of := "package " + clip(p.Name)
-		c.check(!seen[p.Name], "%s is there twice", of)
+	seen := make(map[string]bool, len(l.Packages))
+	for i := range l.Packages {
+		p := &l.Packages[i]
+		if seen[p.Name] {
+			c.check(false, "package %s is there twice", clip(p.Name))
+		}
 		seen[p.Name] = true
-		c.check(fits(condaName, p.Name), "%q is not the name of a package", clip(p.Name))
-		c.check(fits(versionForm, p.Version), "%s has %q for a version", of, clip(p.Version))
-		c.check(fits(condaBuild, p.Build), "%s has %q for a build", of, clip(p.Build))
-		c.check(p.Subdir == "noarch" || p.Subdir == l.Platform, "%s is for %q, the lock for %q", of, clip(p.Subdir), clip(l.Platform))
-		c.check(p.Noarch == "" || p.Noarch == "python" || p.Noarch == "generic", "%s is noarch of the kind %q", of, clip(p.Noarch))
-		c.check(p.BuildNumber >= 0 && p.Timestamp >= 0, "%s has a negative build number or time", of)
-		c.check(p.MD5 == "" || isHex(p.MD5, 32), "%s has an MD5 that is not 32 digits of lower-case hex", of)
-		c.checkArtifact(of, p.URL, p.SHA256, p.Size)
-		c.check(isFileOf(p), "%s: its address does not end in its subdir and file name", of)
-		c.checkWords(of, append(append([]string{p.License}, p.Depends...), p.Constrains...)...)
-		c.checkError(of, checkRecord(p))
+		if p.Subdir != "noarch" && p.Subdir != l.Platform {
+			c.check(false, "package %s is for %q, the lock for %q", clip(p.Name), clip(p.Subdir), clip(l.Platform))
+		}
+		if !p.vetted.fits(p) {
+			c.checkPackage(p)
+		}
 	}
+}
+
+// checkPackage checks what can be said of a package without the lock that it is in.
+func (c *checker) checkPackage(p *Package) {
+	of := "package " + clip(p.Name)
+	c.check(fits(condaName, p.Name), "%q is not the name of a package", clip(p.Name))
+	c.check(fits(versionForm, p.Version), "%s has %q for a version", of, clip(p.Version))
+	c.check(fits(condaBuild, p.Build), "%s has %q for a build", of, clip(p.Build))
+	c.check(p.Noarch == "" || p.Noarch == "python" || p.Noarch == "generic", "%s is noarch of the kind %q", of, clip(p.Noarch))
+	c.check(p.BuildNumber >= 0 && p.Timestamp >= 0, "%s has a negative build number or time", of)
+	c.check(p.MD5 == "" || isHex(p.MD5, 32), "%s has an MD5 that is not 32 digits of lower-case hex", of)
+	c.checkArtifact(of, p.URL, p.SHA256, p.Size)
+	c.check(isFileOf(*p), "%s: its address does not end in its subdir and file name", of)
+	c.checkWords(of, append(append([]string{p.License}, p.Depends...), p.Constrains...)...)
+	c.checkError(of, checkRecord(*p))
 }
 
 func (c *checker) checkWheels(l *Lock) {

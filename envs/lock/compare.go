@@ -14,10 +14,11 @@ const (
 // Compare says what differs from old to new; old may be nil, for nothing. What a channel had before and an index has now is
 // one removed and one added.
 func Compare(old, new *Lock) Diff {
-	was, is := artifacts(old), artifacts(new)
+	gone := artifacts(old)
 	var d Diff
-	for key, n := range is {
-		o, had := was[key]
+	take := func(key artifactKey, n artifact) {
+		o, had := gone[key]
+		delete(gone, key)
 		switch {
 		case !had:
 			d.Added = append(d.Added, Change{Name: key.name, From: key.from, New: n.version, NewBuild: n.build, Bytes: n.bytes})
@@ -29,10 +30,9 @@ func Compare(old, new *Lock) Diff {
 			d.Bytes += n.bytes
 		}
 	}
-	for key, o := range was {
-		if _, has := is[key]; !has {
-			d.Removed = append(d.Removed, Change{Name: key.name, From: key.from, Old: o.version, OldBuild: o.build})
-		}
+	each(new, take)
+	for key, o := range gone {
+		d.Removed = append(d.Removed, Change{Name: key.name, From: key.from, Old: o.version, OldBuild: o.build})
 	}
 	sortChanges(d.Added, d.Removed, d.Changed)
 	return d
@@ -48,17 +48,23 @@ type artifact struct {
 }
 
 func artifacts(l *Lock) map[artifactKey]artifact {
-	all := map[artifactKey]artifact{}
 	if l == nil {
-		return all
+		return nil
 	}
-	for _, p := range l.Packages {
-		all[artifactKey{fromConda, p.Name}] = artifact{p.Version, p.Build, p.SHA256, p.Size}
-	}
-	for _, w := range l.Wheels {
-		all[artifactKey{fromPip, w.Name}] = artifact{w.Version, "", w.SHA256, w.Size}
-	}
+	all := make(map[artifactKey]artifact, len(l.Packages)+len(l.Wheels))
+	each(l, func(key artifactKey, a artifact) { all[key] = a })
 	return all
+}
+
+func each(l *Lock, do func(artifactKey, artifact)) {
+	for i := range l.Packages {
+		p := &l.Packages[i]
+		do(artifactKey{fromConda, p.Name}, artifact{p.Version, p.Build, p.SHA256, p.Size})
+	}
+	for i := range l.Wheels {
+		w := &l.Wheels[i]
+		do(artifactKey{fromPip, w.Name}, artifact{w.Version, "", w.SHA256, w.Size})
+	}
 }
 
 func changed(key artifactKey, o, n artifact) Change {

@@ -70,6 +70,8 @@ type Package struct {
 	Timestamp   int64    `json:"timestamp,omitempty"` // when it was made, milliseconds since 1970
 	// Record is the channel's record, as the installer wants it back. It is no part of the ID.
 	Record json.RawMessage `json:"record,omitempty"`
+
+	vetted *vetted // what Vet found out; nil of all that was read
 }
 
 // Wheel is one artifact of a Python package index (PEP 427, PEP 751).
