@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/hopyard/hopyard/envs/driver"
@@ -104,7 +105,20 @@ func (b *builder) record(root *os.Root, name string, p lock.Package) error {
 		f.Package = p.Name
 		return f
 	}
-	return b.store.ShareText(b.order.Options.Domain, text, root, name)
+	return b.store.ShareText(b.order.Options.Domain, shareable(text), root, name)
+}
+
+// Installers note the hashes of files into which they wrote the prefix, and of the scripts that they made for it. Those alone make
+// records differ from prefix to prefix, and a hash is there at will.
+var (
+	hashInPrefix = regexp.MustCompile(`"sha256_in_prefix":\s*"[0-9a-f]{64}",\s*`)
+	hashOfScript = regexp.MustCompile(`("path_type":\s*"unix_python_entry_point",\s*)"sha256":\s*"[0-9a-f]{64}",\s*`)
+)
+
+// shareable is a record without what is true in one prefix alone. It works on the text, since decoding megabytes takes longer than all
+// else that is done with them; no text of a record can look like a field, because quotes within it are escaped.
+func shareable(record []byte) []byte {
+	return hashOfScript.ReplaceAll(hashInPrefix.ReplaceAll(record, nil), []byte("$1"))
 }
 
 // sources are the Python sources that an artifact put below the interpreter's library. Those that are not what the artifact held,
