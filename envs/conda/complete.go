@@ -3,8 +3,6 @@ package conda
 import (
 	"context"
 	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
@@ -60,7 +58,6 @@ func (d *Driver) completePackages(ctx context.Context, l *lock.Lock) error {
 			return f
 		}
 	}
-	slices.SortFunc(packages, func(a, b lock.Package) int { return strings.Compare(a.Name, b.Name) })
 	l.Channels = got.Channels
 	l.Packages, l.Virtual = packages, neededVirtual(got.Virtual, packages)
 	return nil

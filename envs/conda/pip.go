@@ -80,7 +80,7 @@ func distributions(p lock.Package) []string {
 	if names := purls(p.Record); len(names) > 0 {
 		return names
 	}
-	if p.Name == "python" || !dependsOn(p, "python") && !strings.EqualFold(p.Noarch, "python") {
+	if p.Name == "python" || !dependsOn(p.Depends, "python") && !strings.EqualFold(p.Noarch, "python") {
 		return nil
 	}
 	if other, ok := otherNames[p.Name]; ok {

@@ -82,12 +82,14 @@ func (h *helper) run(cmd *exec.Cmd, stdout io.Reader) error {
 		}
 		h.process = cmd.Process
 		started <- nil
-		heard := h.listen(stdout)
+		heard := make(chan error, 1)
+		go func() { heard <- h.listen(stdout) }() // not here: a goroutine that is tied to a thread is slow to wake
+		err := <-heard
 		_ = h.stdin.Close()
-		if heard != nil {
+		if err != nil {
 			_ = cmd.Process.Kill()
 		}
-		h.bury(errors.Join(heard, cmd.Wait()))
+		h.bury(errors.Join(err, cmd.Wait()))
 	}()
 	return <-started
 }

@@ -52,7 +52,6 @@ func (d *Driver) solveConda(ctx context.Context, req driver.Request, channels []
 	if err != nil {
 		return nil, placed(err, req.Spec)
 	}
-	slices.SortFunc(packages, func(a, b lock.Package) int { return strings.Compare(a.Name, b.Name) })
 	l := &lock.Lock{
 		Version: lock.FormatVersion, Kind: lock.Conda, Platform: platform, Channels: got.Channels, Packages: packages,
 		Virtual: neededVirtual(got.Virtual, packages), Solver: d.c.Tools.Version, Created: time.Now().UTC(),
@@ -96,6 +95,9 @@ func preferred(l *lock.Lock, upgrade []string) []lock.Package {
 	if l == nil || l.Kind != lock.Conda {
 		return nil
 	}
+	if len(upgrade) == 0 {
+		return l.Packages
+	}
 	return slices.DeleteFunc(slices.Clone(l.Packages), func(p lock.Package) bool { return slices.Contains(upgrade, p.Name) })
 }
 
@@ -103,7 +105,8 @@ func preferred(l *lock.Lock, upgrade []string) []lock.Package {
 // they may be anybody's words.
 func (t *table) prefer(keep []lock.Package, r *request) {
 	r.Generation, r.Locked, r.Artifacts = t.generation, nil, nil
-	for _, p := range keep {
+	for i := range keep {
+		p := &keep[i]
 		if number, ok := t.numbers[artifact{p.URL, p.SHA256}]; ok {
 			r.Locked = append(r.Locked, number)
 		} else {
@@ -140,15 +143,18 @@ func neededVirtual(all []string, packages []lock.Package) []string {
 	var needed []string
 	for _, virtual := range all {
 		name, _, _ := strings.Cut(virtual, "=")
-		if slices.ContainsFunc(packages, func(p lock.Package) bool { return dependsOn(p, name) }) {
-			needed = append(needed, virtual)
+		for i := range packages {
+			if dependsOn(packages[i].Depends, name) {
+				needed = append(needed, virtual)
+				break
+			}
 		}
 	}
 	return needed
 }
 
-func dependsOn(p lock.Package, name string) bool {
-	return slices.ContainsFunc(p.Depends, func(dependency string) bool {
+func dependsOn(depends []string, name string) bool {
+	return slices.ContainsFunc(depends, func(dependency string) bool {
 		rest, ok := strings.CutPrefix(dependency, name)
 		return ok && (rest == "" || strings.ContainsRune(" =<>!~[", rune(rest[0])))
 	})

@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
@@ -14,7 +16,7 @@ import (
 // table holds the packages that a helper has sent, by the numbers that both sides call them. helper.mu guards it.
 type table struct {
 	generation int
-	packages   map[int]lock.Package
+	packages   map[int]*lock.Package
 	numbers    map[artifact]int
 }
 
@@ -32,10 +34,10 @@ type solved struct {
 	Missing    []int                      `json:"missing"` // of the artifacts to complete
 }
 
-// learn takes in the records that are new and gives those of the answer.
+// learn takes in the records that are new and gives those of the answer, sorted by name.
 func (t *table) learn(s solved) ([]lock.Package, error) {
 	if s.Generation != t.generation {
-		*t = table{generation: s.Generation, packages: map[int]lock.Package{}, numbers: map[artifact]int{}}
+		*t = table{generation: s.Generation, packages: map[int]*lock.Package{}, numbers: map[artifact]int{}}
 	}
 	for word, raw := range s.New {
 		number, err := strconv.Atoi(word)
@@ -46,16 +48,24 @@ func (t *table) learn(s solved) ([]lock.Package, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.packages[number] = p
+		t.packages[number] = &p
 		t.numbers[artifact{p.URL, p.SHA256}] = number
 	}
-	packages := make([]lock.Package, len(s.Records))
-	for i, number := range s.Records {
-		p, ok := t.packages[number]
-		if !ok {
+	return t.sorted(s.Records)
+}
+
+// sorted gives the packages of those numbers by their names. They are large: what is moved about is not they.
+func (t *table) sorted(numbers []int) ([]lock.Package, error) {
+	found := make([]*lock.Package, len(numbers))
+	for i, number := range numbers {
+		if found[i] = t.packages[number]; found[i] == nil {
 			return nil, fmt.Errorf("read the helper's answer: record %d was never sent", number)
 		}
-		packages[i] = p
+	}
+	slices.SortFunc(found, func(a, b *lock.Package) int { return strings.Compare(a.Name, b.Name) })
+	packages := make([]lock.Package, len(found))
+	for i, p := range found {
+		packages[i] = *p
 	}
 	return packages, nil
 }
@@ -100,7 +110,8 @@ func packageOf(raw json.RawMessage) (lock.Package, error) {
 		Record: compact.Bytes(),
 	}
 	_ = json.Unmarshal(r.Noarch, &p.Noarch) // a word; old channels have true here, which says no more than the subdir
-	return p, nil
+
+	return lock.Vet(p), nil // once for all the locks that it will be in
 }
 
 // recordOf is the channel's record of a package, made of the lock's own words where the lock came without it.
