@@ -22,8 +22,8 @@ func TestNewFileBelongsToItsOwnerAlone(t *testing.T) {
 	dir := t.TempDir()
 	open(t, filepath.Join(dir, "hopyard.db"))
 	files, err := os.ReadDir(dir)
-	if err != nil || len(files) != 3 {
-		t.Fatalf("ReadDir() = %v, %v, want the file, its log and its index", files, err)
+	if err != nil || len(files) != 4 {
+		t.Fatalf("ReadDir() = %v, %v, want the file, its log, its index and the locks of its holders", files, err)
 	}
 	for _, f := range files {
 		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
@@ -32,7 +32,7 @@ func TestNewFileBelongsToItsOwnerAlone(t *testing.T) {
 	}
 }
 
-func TestCloseLeavesOneFile(t *testing.T) {
+func TestCloseLeavesTheFileAndAnEmptyOne(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	db := open(t, filepath.Join(dir, "hopyard.db"))
@@ -42,8 +42,11 @@ func TestCloseLeavesOneFile(t *testing.T) {
 	if err := errors.Join(db.Close(), db.Close()); err != nil {
 		t.Errorf("Close() = %v", err)
 	}
-	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
-		t.Errorf("ReadDir() = %v, %v, want the file alone", files, err)
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
+		t.Errorf("ReadDir() = %v, %v, want the file and that of its holders", files, err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "hopyard.db-holders")); err != nil || info.Size() != 0 {
+		t.Errorf("Stat() = %v, %v, want an empty file", info, err)
 	}
 }
 

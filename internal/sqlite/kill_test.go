@@ -18,18 +18,120 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/internal/sqlite"
+	"github.com/hopyard/hopyard/plugins/queue"
 	"github.com/hopyard/hopyard/plugins/storage"
 )
 
-// writeTo names the file that this test binary, started again, writes to until it is killed.
-const writeTo = "HOPYARD_TEST_WRITE_TO"
+const (
+	// writeTo names the file that this test binary, started again, writes to until it is killed.
+	writeTo = "HOPYARD_TEST_WRITE_TO"
+	// claimFrom names the file from which it claims a job, which it holds until it is killed.
+	claimFrom = "HOPYARD_TEST_CLAIM_FROM"
+)
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(writeTo); path != "" {
-		fmt.Fprintln(os.Stderr, writeForEver(path))
-		os.Exit(1)
+	for variable, do := range map[string]func(path string) error{writeTo: writeForEver, claimFrom: claimForEver} {
+		if path := os.Getenv(variable); path != "" {
+			fmt.Fprintln(os.Stderr, do(path))
+			os.Exit(1)
+		}
 	}
 	os.Exit(m.Run())
+}
+
+// claimForEver claims a job for a day, prints its ID and holds it.
+func claimForEver(path string) error {
+	db, err := sqlite.Open(context.Background(), path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	claims, err := db.Queue().Claim(context.Background(), []string{"build"}, 1, 24*time.Hour)
+	if err != nil {
+		return err
+	}
+	fmt.Println(claims[0].Job.ID)
+	select {}
+}
+
+// claimant starts a process that holds the job with that ID, the next one that is due.
+func claimant(t *testing.T, path, id string) *exec.Cmd {
+	t.Helper()
+	child := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very binary
+	child.Env = append(os.Environ(), claimFrom+"="+path)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != id+"\n" {
+		t.Fatalf("child holds %q, %v, want %s", line, err, id)
+	}
+	return child
+}
+
+func kill(t *testing.T, child *exec.Cmd) {
+	t.Helper()
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait()
+}
+
+// claim waits for the next job that is due, which must be the one with that ID.
+func claim(t *testing.T, q queue.Queue, id string) queue.Claim {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	claims, err := q.Claim(ctx, []string{"build"}, 1, time.Hour)
+	if err != nil || len(claims) != 1 || claims[0].Job.ID != id {
+		t.Fatalf("Claim() = %+v, %v, want %s", claims, err, id)
+	}
+	return claims[0]
+}
+
+func enqueue(t *testing.T, q queue.Queue, ids ...string) {
+	t.Helper()
+	for _, id := range ids {
+		if err := q.Enqueue(t.Context(), queue.Job{ID: id, Kind: "build"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestJobOfAKilledProcessComesBack(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "hopyard.db")
+	q := open(t, path).Queue()
+	enqueue(t, q, "1", "2")
+	victim, witness := claimant(t, path, "1"), claimant(t, path, "2")
+	kill(t, victim)
+	if c := claim(t, q, "1"); c.Attempt != 2 {
+		t.Errorf("attempt = %d, want 2", c.Attempt)
+	}
+	kill(t, witness)
+	claim(t, q, "2")
+}
+
+func TestWhoOpensFindsTheJobsOfTheKilledAndSparesTheLiving(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "hopyard.db")
+	first := open(t, path)
+	enqueue(t, first.Queue(), "1", "2")
+	victim := claimant(t, path, "1")
+	claimant(t, path, "2") // it lives as long as the test
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	kill(t, victim)
+	q := open(t, path).Queue()
+	claim(t, q, "1")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // longer than it takes to look again
+	defer cancel()
+	if claims, err := q.Claim(ctx, []string{"build"}, 1, time.Hour); len(claims) > 0 {
+		t.Errorf("Claim() = %+v, %v, want that the living keeps its job", claims, err)
+	}
 }
 
 // writeForEver has several writers put numbered records, each next to its number in a record of the writer's, and

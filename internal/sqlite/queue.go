@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -134,7 +133,7 @@ func (q *jobs) take(ctx context.Context, kinds string, max int, lease time.Durat
 		}
 		for i := range claims {
 			c := &claims[i]
-			c.Attempt, c.Token, c.Until = c.Attempt+1, rand.Text(), endOfLease(now, lease)
+			c.Attempt, c.Token, c.Until = c.Attempt+1, q.db.holders.token(), endOfLease(now, lease)
 			if _, err := t.exec(leaseJob, c.Token, c.Until.UnixMilli(), seqs[i]); err != nil {
 				return err
 			}
@@ -202,6 +201,40 @@ func (q *jobs) Retry(ctx context.Context, c queue.Claim, after time.Duration, re
 		now := time.Now()
 		t.ring = append(t.ring, &q.changed)
 		return held(c)(t.exec(retryJob, now.UnixMilli(), c.Job.ID, c.Token, now.Add(after).UnixMilli(), reason))
+	})
+}
+
+const (
+	heldTokens = `select token from jobs where finished is null and due > ? and token is not null`
+	endLease   = `update jobs set due = ?1 where finished is null and due > ?1 and token = ?2`
+)
+
+// release ends the leases of holders who have gone, as if they had run out.
+func (q *jobs) release(ctx context.Context) error {
+	var orphans []string
+	err := q.db.read.rows(heldTokens, []any{time.Now().UnixMilli()}, func(scan func(...any) error) (bool, error) {
+		var token string
+		if err := scan(&token); err != nil {
+			return false, err
+		}
+		gone, err := q.db.holders.gone(token)
+		if gone {
+			orphans = append(orphans, token)
+		}
+		return true, err
+	})
+	if err != nil || len(orphans) == 0 {
+		return err
+	}
+	return q.write(ctx, "release", func(t *tx) error {
+		now := time.Now().UnixMilli()
+		t.ring = append(t.ring, &q.changed)
+		for _, token := range orphans {
+			if _, err := t.exec(endLease, now, token); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

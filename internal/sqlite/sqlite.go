@@ -5,7 +5,8 @@
 // failures. A write is on disk (synchronous=FULL) when its call returns.
 //
 // Several processes may have the file open at once, such as a command line next to the server: writers take turns, and
-// everybody notices within pollEvery what the others wrote.
+// everybody notices within pollEvery what the others wrote. Jobs that were claimed by one that was closed or has died, in
+// whatever way, come back when the file is opened next, or within lookEvery where it is open.
 package sqlite
 
 import (
@@ -34,6 +35,7 @@ const (
 	busyFor    = 10 * time.Second       // how long to wait for a writer of another process
 	pollEvery  = 100 * time.Millisecond // how soon the writes of other processes are noticed
 	sweepEvery = 2 * time.Second        // how soon what has expired is deleted
+	lookEvery  = 500 * time.Millisecond // how soon the claims of those who have gone are given back
 )
 
 // DB is an open file. All methods are safe for concurrent use.
@@ -44,6 +46,7 @@ type DB struct {
 	writer  *writer
 	records *records
 	jobs    *jobs
+	holders *holders
 
 	stop  context.CancelFunc // ends the background work
 	tasks sync.WaitGroup
@@ -60,8 +63,13 @@ func Open(ctx context.Context, path string, log *slog.Logger) (*DB, error) {
 	if err := create(abs); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	db, err := open(ctx, dsn(abs), log)
+	holders, err := openHolders(abs)
 	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	db, err := open(ctx, dsn(abs), holders, log)
+	if err != nil {
+		_ = holders.close() // perhaps for the second time
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	return db, nil
@@ -95,7 +103,7 @@ func dsn(path string) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
 }
 
-func open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
+func open(ctx context.Context, dsn string, holders *holders, log *slog.Logger) (*DB, error) {
 	w, err := openWriter(ctx, dsn+"&_pragma=journal_mode(wal)") // the file stays in that mode
 	if err != nil {
 		return nil, err
@@ -107,7 +115,7 @@ func open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
 	readers.SetMaxOpenConns(maxReaders)
 	readers.SetMaxIdleConns(maxReaders)
 	readers.SetConnMaxIdleTime(time.Minute)
-	db := &DB{log: log, readers: readers, read: newStatements(readers), writer: w}
+	db := &DB{log: log, readers: readers, read: newStatements(readers), writer: w, holders: holders}
 	db.close = sync.OnceValue(db.shut)
 	db.records = &records{db: db}
 	db.jobs = &jobs{db: db}
@@ -117,8 +125,9 @@ func open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
 	return db, nil
 }
 
-// start begins the background work, which Close ends.
+// start gives back what was claimed by those who have gone, and begins the background work, which Close ends.
 func (db *DB) start(ctx context.Context) error {
+	db.release(ctx)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop
 	ears, err := db.readers.Conn(ctx)
@@ -130,8 +139,23 @@ func (db *DB) start(ctx context.Context) error {
 		db.listen(background, ears)
 	})
 	db.tasks.Go(func() { db.records.tail(background) })
-	db.tasks.Go(func() { db.sweep(background) })
+	db.tasks.Go(func() { every(background, sweepEvery, db.sweep) })
+	db.tasks.Go(func() { every(background, lookEvery, db.release) })
 	return nil
+}
+
+// every does something now and then until the context ends.
+func every(ctx context.Context, pause time.Duration, do func(context.Context)) {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			do(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Storage gives the records. Closing it ends its Watchers and leaves the file open.
@@ -149,7 +173,7 @@ func (db *DB) shut() error {
 		db.stop()
 	}
 	db.tasks.Wait()
-	return errors.Join(err, db.readers.Close(), db.writer.close())
+	return errors.Join(err, db.readers.Close(), db.writer.close(), db.holders.close())
 }
 
 // listen rings the bells when the file was written by anybody else. The version is one number in shared memory, so
@@ -177,19 +201,17 @@ func (db *DB) listen(ctx context.Context, ears *sql.Conn) {
 	}
 }
 
-// sweep deletes what has expired, now and then.
+// sweep deletes what has expired.
 func (db *DB) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		if err := errors.Join(db.records.sweep(ctx), db.jobs.sweep(ctx)); err != nil && ctx.Err() == nil {
-			db.log.WarnContext(ctx, "expired rows not swept", "error", err)
-		}
+	if err := errors.Join(db.records.sweep(ctx), db.jobs.sweep(ctx)); err != nil && ctx.Err() == nil {
+		db.log.WarnContext(ctx, "expired rows not swept", "error", err)
+	}
+}
+
+// release gives back the jobs of holders who have gone. Where that fails their leases run out.
+func (db *DB) release(ctx context.Context) {
+	if err := db.jobs.release(ctx); err != nil && ctx.Err() == nil {
+		db.log.WarnContext(ctx, "jobs of those who have gone are not given back yet", "error", err)
 	}
 }
 

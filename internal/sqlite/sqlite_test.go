@@ -40,7 +40,7 @@ func TestQueue(t *testing.T) {
 	t.Parallel()
 	queuetest.Run(t, func(tb testing.TB) queuetest.World {
 		path := filepath.Join(tb.TempDir(), "hopyard.db")
-		return queuetest.World{Reopens: true, Shares: true, Open: func(tb testing.TB) queue.Queue {
+		return queuetest.World{Reopens: true, Shares: true, Notices: true, Open: func(tb testing.TB) queue.Queue {
 			db := open(tb, path)
 			return jobs{db.Queue(), db}
 		}}

@@ -3,6 +3,10 @@
 // Delivery is at least once, under a lease: a Claim that is neither completed nor extended comes back. Whoever handles a
 // job must therefore be harmless twice.
 //
+// A queue that knows for certain that whoever held a claim has gone, because its process died or its Queue was closed, should end
+// the lease then: work that was broken off goes on at once. One that is told of the dead by their silence alone, as over a
+// network, lets the lease run out: no claim of anybody who may live is ever taken away before its time.
+//
 // The contract imports the standard library alone. queuetest.Run is its conformance suite.
 package queue
 
@@ -47,7 +51,7 @@ type Job struct {
 	// NotBefore is the earliest time the job may be claimed; zero means at once.
 	NotBefore time.Time
 	// MaxAttempts is how often it may be claimed before it is put aside as failed, because it was given back or its
-	// last lease ran out; 0 means without limit. A job that was put aside no longer holds its UniqueKey.
+	// last lease ended; 0 means without limit. A job that was put aside no longer holds its UniqueKey.
 	MaxAttempts int
 }
 
@@ -96,6 +100,7 @@ type Queue interface {
 	// Retry gives the job back, due after the delay, with the reason recorded; past MaxAttempts it is put aside.
 	// ErrLeaseLost as above.
 	Retry(ctx context.Context, c Claim, after time.Duration, reason string) error
-	// Close makes waiting Claims return ErrClosed. Leases that are held run out by themselves. It is idempotent.
+	// Close makes waiting Claims return ErrClosed. Leases that are held end with it, or run out by themselves: see above. It
+	// is idempotent.
 	Close() error
 }

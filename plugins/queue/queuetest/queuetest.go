@@ -26,6 +26,9 @@ type World struct {
 	Reopens bool
 	// Shares says that several handles may be open at once, as of several processes.
 	Shares bool
+	// Notices says that what a handle held comes back when it has been closed, before its leases run out. What a process
+	// held that was killed must then come back too, which the suite cannot try: do that beside it.
+	Notices bool
 }
 
 // Run runs the suite. It calls setup once per case, for a World that no other case touches.
