@@ -41,10 +41,44 @@ func parseAddress(text string) (address, error) {
 	if a.path, err = segments(u.EscapedPath()); err != nil {
 		return address{}, err
 	}
-	if len(a.path) >= 2 && a.path[0] == "t" && a.scheme != "file" { // conda's /t/<token>/channel
+	if a.tokened() {
 		return address{}, errCredentials
 	}
 	return a, nil
+}
+
+// tokened says whether a has conda's /t/<token>/channel in it.
+func (a address) tokened() bool { return len(a.path) >= 2 && a.path[0] == "t" && a.scheme != "file" }
+
+// folders reads addresses as parseAddress does. Those of a lock lie in a few folders, each of which is read once.
+type folders map[string]address
+
+func (f folders) parse(text string) (address, error) {
+	end := strings.LastIndexByte(text, '/') + 1
+	folder, known := f[text[:end]]
+	if !known {
+		folder, _ = parseAddress(text[:end]) // the zero one stands for all that is no folder
+		f[text[:end]] = folder
+	}
+	if len(folder.path) == 0 || !plainSegment(text[end:]) {
+		return parseAddress(text)
+	}
+	a := folder.child(text[end:])
+	if a.tokened() {
+		return address{}, errCredentials
+	}
+	return a, nil
+}
+
+// plainSegment says whether a part of a path means nothing but what it says.
+func plainSegment(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '.' && c != '-' && c != '_' && c != '+' {
+			return false
+		}
+	}
+	return s != "" && s != "." && s != ".."
 }
 
 func plainHost(scheme string, u *url.URL) (string, error) {

@@ -198,10 +198,13 @@ func (r Rules) Shown(project string) Rules {
 // Domain is who may share the build of l: empty for all, else the names of the private channels that it has artifacts of,
 // joined by "+".
 func (r Rules) Domain(l *lock.Lock) string {
+	if len(r.PrivateChannels) == 0 {
+		return ""
+	}
 	var names []string
+	all := addresses(l)
 	for _, name := range slices.Sorted(maps.Keys(r.PrivateChannels)) {
-		in := r.place(name, l)
-		if slices.ContainsFunc(addresses(l), in) {
+		if slices.ContainsFunc(all, r.place(name, l)) {
 			names = append(names, name)
 		}
 	}
@@ -246,8 +249,9 @@ func addresses(l *lock.Lock) []address {
 		texts = append(texts, w.URL)
 	}
 	var all []address
+	places := folders{}
 	for _, text := range texts {
-		if a, err := parseAddress(text); err == nil {
+		if a, err := places.parse(text); err == nil {
 			all = append(all, a)
 		}
 	}

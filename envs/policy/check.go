@@ -48,8 +48,8 @@ func (r Rules) CheckLock(l *lock.Lock, now time.Time) []driver.Failure {
 	c.wheels(r, l)
 	c.licenses(r, l)
 	c.ages(r, l, now)
-	for _, p := range l.Packages {
-		c.name(r, spec.Requirement{Name: p.Name})
+	for i := range l.Packages {
+		c.name(r, spec.Requirement{Name: l.Packages[i].Name})
 	}
 	for _, w := range l.Wheels {
 		c.name(r, spec.Requirement{Name: w.Name})
@@ -155,13 +155,15 @@ func (c *checker) channels(r Rules, l *lock.Lock) {
 	for _, entry := range r.DeniedChannels {
 		denied[entry] = r.place(entry, l)
 	}
-	for _, p := range l.Packages {
-		a, err := parseAddress(p.URL)
+	places := folders{}
+	for i := range l.Packages {
+		p := &l.Packages[i]
+		a, err := places.parse(p.URL)
 		if err != nil {
 			c.refuse("urls", p.Name, "the address of %s on %s is refused: %s", p.Name, hostOf(p.URL), err)
 			continue
 		}
-		if !sha256Hex.MatchString(p.SHA256) {
+		if !isSHA256(p.SHA256) {
 			c.refuse("hashes", p.Name, "the lock has no SHA-256 of %s, so that its file cannot be checked: solve again", p.Name)
 			continue
 		}

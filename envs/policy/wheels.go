@@ -2,27 +2,30 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/hopyard/hopyard/envs/lock"
 )
 
-var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
+// isSHA256 says whether a text is a hash in the one form in which it is compared.
+func isSHA256(text string) bool {
+	return len(text) == 64 && strings.Trim(text, "0123456789abcdef") == ""
+}
 
 // wheels checks where wheels come from. Their files are often on another host than the pages of their index, which is why a
 // hash is needed: it comes from the index, which is the only one that the solver asks.
 func (c *checker) wheels(r Rules, l *lock.Lock) {
+	places := folders{}
 	for _, w := range l.Wheels {
-		if !sha256Hex.MatchString(w.SHA256) {
+		if !isSHA256(w.SHA256) {
 			c.refuse("hashes", w.Name, "the lock has no SHA-256 of %s, so that its file cannot be checked: solve again", w.Name)
 			continue
 		}
 		if w.URL == "" {
 			continue // taken from the index by name and hash
 		}
-		a, err := parseAddress(w.URL)
+		a, err := places.parse(w.URL)
 		if err == nil && (len(a.path) == 0 || !strings.HasSuffix(a.path[len(a.path)-1], ".whl")) {
 			err = fmt.Errorf("it is no wheel")
 		}
