@@ -46,6 +46,10 @@ func TestChannelThatCannotBeRead(t *testing.T) {
 			if f := failure(t, err, c.cause); !strings.Contains(f.Message, c.want) {
 				t.Errorf("message = %q, want it to have %q", f.Message, c.want)
 			}
+			aged := wants(t, c.channel, "packaging")
+			aged.MinimumAgeSeconds = 1
+			_, err = d.Solve(t.Context(), aged, nil)
+			failure(t, err, c.cause)
 			// The helper is fine, or a new one is.
 			if _, err := d.Solve(t.Context(), wants(t, local(t), "packaging"), nil); err != nil && name != "hangs" {
 				t.Errorf("the next solve = %v", err)

@@ -116,6 +116,37 @@ func TestSolveKeepsOutWhatIsTooNew(t *testing.T) {
 	}
 }
 
+// The test channel was indexed when it was made; its packages say that they are of 2024.
+func TestSolveGoesByWhenAPackageWasMadeAndNotByWhenItsMirrorWasIndexed(t *testing.T) {
+	t.Parallel()
+	young := wants(t, testchannel.Serve(t).Channel(), "python=3.11", "ipykernel", "too-new")
+	l := solve(t, newDriver(t), young)
+	aged := young
+	aged.MinimumAgeSeconds = 365 * 24 * 3600
+	got := solve(t, newDriver(t), aged)
+	if v := versions(got)["too-new"]; v != "1.0" {
+		t.Errorf("too-new = %q, want 1.0: 2.0 is of 2099", v)
+	}
+	if a, b := record(t, l, "ipykernel"), record(t, got, "ipykernel"); a != b {
+		t.Errorf("the record of a package depends on the age that was asked for:\n%s\n%s", a, b)
+	}
+	aged.Prefer = l
+	if v := versions(solve(t, newDriver(t), aged))["ipykernel"]; v != versions(l)["ipykernel"] {
+		t.Errorf("ipykernel = %q with the old lock preferred", v)
+	}
+}
+
+func record(t *testing.T, l *lock.Lock, name string) string {
+	t.Helper()
+	for _, p := range l.Packages {
+		if p.Name == name {
+			return string(p.Record)
+		}
+	}
+	t.Fatalf("no %s in the lock", name)
+	return ""
+}
+
 func TestSolveUsesNamesOfChannels(t *testing.T) {
 	t.Parallel()
 	server := testchannel.Serve(t)

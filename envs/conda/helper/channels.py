@@ -50,9 +50,9 @@ class Channels:
                 self.records.forget()
         return channels
 
-    async def query(self, channels, names):
-        """All records of the packages of these names, a list for each channel and platform."""
-        return await again(self.gateway.query, channels, PLATFORMS, names, recursive=False) if names else []
+    async def query(self, channels, names, platforms=PLATFORMS):
+        """All records of the packages of these names, in lists."""
+        return await again(self.gateway.query, channels, platforms, names, recursive=False) if names else []
 
     async def find(self, channels, wanted):
         """The channels' own records of the artifacts, by file and hash; None for those that they do not have. What somebody else

@@ -8,6 +8,7 @@ import rattler
 from rattler.exceptions import SolverError
 
 from .addresses import clean
+from .ages import Aged
 from .channels import PLATFORMS, addresses, again
 from .failures import Failure, explain
 from .records import Answer
@@ -56,11 +57,12 @@ class Solver:
         """The records of a solution."""
         locked = self.records.known(request.get("generation"), request.get("locked") or ())
         age = request.get("minimum_age")
+        aged = [Aged(self.channels, channel) for channel in channels] if age else []
         try:
             locked += [record for record in await self.channels.find(channels, request.get("artifacts") or ()) if record]
-            return await again(
+            records = await again(
                 rattler.solve,
-                sources=channels,
+                sources=aged or channels,
                 specs=specs,
                 gateway=self.channels.gateway,
                 platforms=PLATFORMS,
@@ -73,6 +75,9 @@ class Solver:
             raise await self.conflict(str(error), channels, specs) from error
         except Exception as error:
             raise explain(error, channels) from error
+        for channel in aged:
+            channel.restore(records)
+        return records
 
     def answer(self, channels, records, **more):
         """The answer that names the records, and brings those that are new."""
