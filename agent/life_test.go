@@ -302,3 +302,28 @@ func TestCallsAtOnceAreAllAnswered(t *testing.T) {
 	}
 	p.wait()
 }
+
+func TestStopsFromTwoGatewaysAtOnceBothSucceed(t *testing.T) {
+	t.Parallel()
+	p := launch(t, `trap ': > asked; while [ ! -e go ]; do sleep 0.01; done; exit 3' TERM; : > up; while :; do sleep 0.01; done`)
+	p.file("up")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	stops := make(chan error, 2)
+	for range 2 {
+		c, _ := p.watch()
+		go func() { stops <- c.Stop(ctx, time.Minute) }()
+	}
+	p.file("asked")
+	if err := os.WriteFile(filepath.Join(p.dir, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := <-stops; err != nil {
+			t.Errorf("Stop() = %v", err)
+		}
+	}
+	if s := p.wait(); s.ExitCode != 3 {
+		t.Errorf("exit code = %d, want 3", s.ExitCode)
+	}
+}

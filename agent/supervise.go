@@ -67,6 +67,9 @@ func (a *Agent) do(ctx context.Context, c call) (any, error) {
 	select {
 	case a.commands <- cmd:
 	case <-a.over:
+		if cmd.verb == verbStop {
+			return nil, nil // another gateway was faster
+		}
 		return nil, errors.New("the program has ended")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)

@@ -18,6 +18,7 @@ import (
 	"github.com/hopyard/hopyard/agent"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/plugins/queue"
+	"github.com/hopyard/hopyard/plugins/scheduling"
 	"github.com/hopyard/hopyard/plugins/storage"
 	"github.com/hopyard/hopyard/projects"
 	"github.com/hopyard/hopyard/workloads"
@@ -252,6 +253,80 @@ func TestStopsFromTwoProcessesAtOnce(t *testing.T) {
 		}
 		s.mustBeEmpty()
 	}
+}
+
+// patientQueue gives leases that outlive the test.
+type patientQueue struct{ queue.Queue }
+
+func (q patientQueue) Claim(ctx context.Context, kinds []string, most int, _ time.Duration) ([]queue.Claim, error) {
+	return q.Queue.Claim(ctx, kinds, most, time.Hour)
+}
+
+func (q patientQueue) Extend(ctx context.Context, c queue.Claim, _ time.Duration) (queue.Claim, error) {
+	return q.Queue.Extend(ctx, c, time.Hour)
+}
+
+// gatedQueue gives no job until it is opened.
+type gatedQueue struct {
+	queue.Queue
+	opened chan struct{}
+}
+
+func (q gatedQueue) Claim(ctx context.Context, kinds []string, most int, lease time.Duration) ([]queue.Claim, error) {
+	select {
+	case <-q.opened:
+		return q.Queue.Claim(ctx, kinds, most, lease)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// stuckDriver stops nothing. It says when it was asked to.
+type stuckDriver struct {
+	scheduling.Driver
+	asked chan struct{}
+}
+
+func (d stuckDriver) Stop(ctx context.Context, _ scheduling.Handle, _ time.Duration) error {
+	close(d.asked)
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// TestStopGoesOnAtOnceWhenItsManagerCloses has one Manager ask for a stop, and another begin it and leave.
+func TestStopGoesOnAtOnceWhenItsManagerCloses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.queue = patientQueue{s.queue}
+	gate := gatedQueue{s.queue, make(chan struct{})}
+	waiting := s.config()
+	waiting.Queue = gate
+	gateway := workloads.New(waiting)
+	gateway.Start()
+	defer gateway.Close()
+	r := request(t.TempDir(), forever)
+	id := launch(t, gateway, r)
+	n := pid(t, r)
+
+	leaving := s.config()
+	stuck := stuckDriver{s.driver, make(chan struct{})}
+	leaving.Driver = stuck
+	other := workloads.New(leaving)
+	other.Start()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- gateway.Stop(ctx, "demo", id, "ann") }()
+	<-stuck.asked
+	_ = other.Close()
+	close(gate.opened)
+	if err := <-stopped; err != nil {
+		t.Errorf("Stop() = %v", err)
+	}
+	if running(n) {
+		t.Error("the program runs")
+	}
+	s.mustBeEmpty()
 }
 
 func TestGatewayForgetsWhatAnotherProcessStops(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/hopyard/hopyard/internal/jobs"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/plugins/queue"
 	"github.com/hopyard/hopyard/plugins/scheduling"
@@ -92,67 +93,28 @@ func (m *Manager) reap(w *workload) {
 }
 
 const (
-	stopLease   = 30 * time.Second
 	stopWorkers = 8
+	stopLease   = 5 * time.Second
+	// stopLimit is how long a stop may take besides the grace before it is tried anew.
+	stopLimit = 25 * time.Second
 )
 
-// serveQueue carries out stops, several at a time.
+// serveQueue carries out stops, several at a time, whoever has asked for them. One that breaks off because this Manager is closed is
+// left to others at once.
 func (m *Manager) serveQueue() {
 	if m.Recovered(m.ctx) != nil {
 		return
 	}
-	free := make(chan struct{}, stopWorkers)
-	for {
-		select {
-		case free <- struct{}{}:
-		case <-m.ctx.Done():
-			return
-		}
-		claims, err := m.cfg.Queue.Claim(m.ctx, []string{jobStop}, 1, stopLease)
-		if m.ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
-			return
-		}
-		if err != nil {
-			m.cfg.Log.Error("queue", "error", err)
-			<-free
-			select {
-			case <-time.After(time.Second):
-			case <-m.ctx.Done():
-			}
-			continue
-		}
-		for _, c := range claims {
-			m.wg.Go(func() {
-				defer func() { <-free }()
-				m.work(c)
-			})
-		}
-		if len(claims) == 0 {
-			<-free
-		}
-	}
-}
-
-// work handles one job and gives it back if it could not be done.
-func (m *Manager) work(c queue.Claim) {
-	ctx, cancel := context.WithTimeout(m.ctx, stopLease)
-	defer cancel()
-	err := m.stop(ctx, c.Job.Payload)
-	if err == nil {
-		err = m.cfg.Queue.Complete(ctx, c)
-	} else if m.ctx.Err() == nil {
-		m.cfg.Log.Error("stop will be tried again", "job", c.Job.UniqueKey, "attempt", c.Attempt, "error", err)
-		err = m.cfg.Queue.Retry(ctx, c, min(time.Duration(c.Attempt)*time.Second, time.Minute), err.Error())
-	}
-	if err != nil && m.ctx.Err() == nil {
-		m.cfg.Log.Error("queue", "error", err)
-	}
+	server := jobs.Server{Queue: m.cfg.Queue, Kind: jobStop, Workers: stopWorkers, Lease: stopLease, Log: m.cfg.Log, Do: m.stop}
+	server.Serve(m.ctx)
 }
 
 // stop carries out one stop. What is stored counts: this process may not know the workload, which another one launched.
-func (m *Manager) stop(ctx context.Context, payload []byte) error {
+func (m *Manager) stop(ctx context.Context, queued queue.Job) error {
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Grace+stopLimit)
+	defer cancel()
 	var job stopJob
-	if err := json.Unmarshal(payload, &job); err != nil {
+	if err := json.Unmarshal(queued.Payload, &job); err != nil {
 		return fmt.Errorf("stop job: %w", err)
 	}
 	if err := m.stopStored(ctx, job); err != nil {

@@ -300,10 +300,16 @@ func (d *Driver) Stop(ctx context.Context, h scheduling.Handle, grace time.Durat
 		if err == nil || errors.Is(err, agent.ErrEnded) {
 			_ = waitGone(kind, st)
 		}
+		if ctx.Err() != nil { // the caller has left: the program still has its grace, and whoever stops it next sees to the rest
+			return fmt.Errorf("local: stop %s: %w", h.ID, context.Cause(ctx))
+		}
 		killAgent(st) // it is gone, or deaf
 	}
 	if _, err := readExit(st.Dir); err != nil { // an agent that leaves its word has swept by itself
 		sweep(ctx, st, h.ID)
+		if ctx.Err() != nil {
+			return fmt.Errorf("local: stop %s: %w", h.ID, context.Cause(ctx))
+		}
 	}
 	if err := os.RemoveAll(st.Dir); err != nil {
 		return fmt.Errorf("local: %w", err)

@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -89,6 +90,46 @@ func TestLaunchThatWasCutShortIsAnErrorUntilItIsStopped(t *testing.T) {
 		t.Errorf("Launch() = %v", err)
 	}
 	stop(t, d, bare)
+}
+
+func TestStopThatIsBrokenOffLeavesTheProgramItsGrace(t *testing.T) {
+	t.Parallel()
+	d, _ := open(t)
+	w := sleeper(t)
+	w.Argv = []string{"/bin/sh", "-c", `trap ': > asked; while [ ! -e go ]; do sleep 0.01; done; : > ended; exit 0' TERM; : > up; while :; do sleep 0.01; done`}
+	w.Env = []string{"PATH=/usr/bin:/bin"}
+	h, err := d.Launch(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exists := func(name string) func() bool {
+		return func() bool { _, err := os.Stat(filepath.Join(w.Dir, name)); return err == nil }
+	}
+	eventually(t, "the program is up", exists("up"))
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- d.Stop(ctx, h, time.Minute) }()
+	eventually(t, "the program is asked to end", exists("asked"))
+	cancel()
+	if err := <-stopped; !errors.Is(err, context.Canceled) {
+		t.Errorf("Stop() = %v, want that it was broken off", err)
+	}
+	if err := os.WriteFile(filepath.Join(w.Dir, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the program ends as it likes", exists("ended"))
+	stop(t, d, h)
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.Now().Add(30 * time.Second); !holds(); <-look.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
+	}
 }
 
 func TestStopWithAnOldHandleSparesTheNextOfItsID(t *testing.T) {
