@@ -121,6 +121,7 @@ func TestCredentialsAreUsedAndNeverShown(t *testing.T) {
 	server := testchannel.Serve(t)
 	server.RequireBasic("reader", secret)
 	host := strings.TrimPrefix(server.URL, "http://")
+	name, _, _ := strings.Cut(host, ":")
 	var log said
 	with := func(text string) *conda.Driver {
 		auth := filepath.Join(t.TempDir(), "auth.json")
@@ -135,12 +136,16 @@ func TestCredentialsAreUsedAndNeverShown(t *testing.T) {
 	if f := failure(t, err, driver.AuthFailed); !strings.Contains(f.Message, "asks for credentials") || !strings.Contains(f.Message, server.Channel()) {
 		t.Errorf("message without credentials = %q", f.Message)
 	}
-	_, err = with(`{"`+host+`": {"BasicHTTP": {"username": "reader", "password": "wrong-one"}}}`).Solve(t.Context(), wants(t, server.Channel(), "packaging"), nil)
+	_, err = with(`{"`+name+`": {"BasicHTTP": {"username": "reader", "password": "wrong-one"}}}`).Solve(t.Context(), wants(t, server.Channel(), "packaging"), nil)
 	if f := failure(t, err, driver.AuthFailed); !strings.Contains(f.Message, "not accepted") {
 		t.Errorf("message with wrong credentials = %q", f.Message)
 	}
+	_, err = with(`{"`+host+`": {"BasicHTTP": {"username": "reader", "password": "`+secret+`"}}}`).Solve(t.Context(), wants(t, server.Channel(), "packaging"), nil)
+	if f := failure(t, err, driver.AuthFailed); !strings.Contains(f.Message, "below its host, without a port") {
+		t.Errorf("message with credentials below host and port = %q", f.Message)
+	}
 
-	d := with(`{"` + strings.Split(host, ":")[0] + `": {"BasicHTTP": {"username": "reader", "password": "` + secret + `"}}}`)
+	d := with(`{"` + name + `": {"BasicHTTP": {"username": "reader", "password": "` + secret + `"}}}`)
 	l := solve(t, d, wants(t, server.Channel(), "packaging", "python=3.11"))
 	var events heard
 	dir := t.TempDir()

@@ -73,4 +73,5 @@ def explain_channel(text, last, channels, gateway):
 
 def denied(status):
     known = "the credentials are not accepted" if os.environ.get("RATTLER_AUTH_FILE") else "it asks for credentials"
-    return f"{known} (HTTP status {status}); name a file of credentials for its host in the configuration (environments: credentials)"
+    where = "name a file of credentials in the configuration (environments: credentials); there, a channel's are below its host, without a port"
+    return f"{known} (HTTP status {status}); {where}"
