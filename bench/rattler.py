@@ -5,6 +5,7 @@
     rattler.py install LOCK PREFIX CACHE         one installation of what a lock file names, in a process of its own
     rattler.py run PREFIX COMMAND...             activates an environment and runs a command in it, as conda run does
     rattler.py many FOLDER COUNT SCRIPTS         writes a channel of so many small packages, with the scripts of the test channel
+    rattler.py wheels FOLDER SCRIPTS PIN...      writes a channel of wheels for Python 3.11, with the same scripts
 
 It ends by os._exit: py-rattler may crash while the interpreter takes itself down.
 """
@@ -92,14 +93,26 @@ def run(prefix, command):
 
 def many(folder, count, scripts):
     sys.path.insert(0, scripts)
+    from channel import index
     from pack import Package
-    from rattler.index import index_fs
 
     names = [f"many-{i:03}" for i in range(count)]
     for name in names:
         Package(name, license="BSD-3-Clause").text(f"share/many/{name}.txt", name + "\n").write(Path(folder))
     Package("many-all", depends=names).write(Path(folder))
-    asyncio.run(index_fs(folder, write_zst=True, write_shards=True, force=True))
+    index(folder)
+
+
+def wheels(folder, scripts, pins):
+    sys.path.insert(0, scripts)
+    from channel import index, pip_download
+    from wheels import packages
+
+    with tempfile.TemporaryDirectory() as got:
+        pip_download(got, "3.11", pins)
+        for package in packages(Path(got), ["3.11"]):
+            package.write(Path(folder))
+    index(folder)
 
 
 def main(what, *args):
@@ -109,6 +122,8 @@ def main(what, *args):
         run(args[0], args[1:])
     elif what == "many":
         many(args[0], int(args[1]), args[2])
+    elif what == "wheels":
+        wheels(args[0], args[1], args[2:])
     else:
         asyncio.run(alone(what, *args))
 

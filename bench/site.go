@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,8 @@ type site struct {
 	channel  string // address
 	index    string // of wheels
 	many     string // folder of the channel of many packages; empty until it is asked for
+	science  string // folder of the channel for data science; it is there if the starter needs it
+	starter  []string
 	folders  testchannel.Folders
 	tools    tools.Tools
 	peer     *rattler
@@ -43,7 +46,7 @@ func (b *benchmark) siteFor(ctx context.Context) (*site, error) {
 	if b.site != nil {
 		return b.site, nil
 	}
-	s := &site{b: b}
+	s := &site{b: b, starter: starter}
 	if err := s.start(ctx); err != nil {
 		s.close()
 		return nil, err
@@ -76,7 +79,7 @@ func (s *site) start(ctx context.Context) (err error) {
 	if err := s.proc.until(ctx, 5*time.Minute, func(ctx context.Context) error { return s.usable(ctx, "demo", "python") }); err != nil {
 		return err
 	}
-	progress("  the first environment took %.1f s, with downloads and %d packages compiled", time.Since(begin).Seconds(), 33)
+	progress("  the first environment took %.1f s, with downloads and all modules compiled", time.Since(begin).Seconds())
 	return nil
 }
 
@@ -99,12 +102,17 @@ func (s *site) prepare() error {
 	if s.tools, found = tools.Find(filepath.Join(s.b.prepared, "tools")); !found {
 		return fmt.Errorf("there are no tools in %s: run hopyard prepare", s.b.prepared)
 	}
+	channels := []string{"conda-forge"}
+	if s.science != "" {
+		channels = []string{"science", "conda-forge"}
+	}
+	s.science = cmp.Or(s.science, filepath.Join(s.dir, "science"))
 	s.prepared, s.many = filepath.Join(s.dir, "prepared"), filepath.Join(s.dir, "many")
 	return errors.Join(
 		os.MkdirAll(filepath.Join(s.prepared, "envs"), 0o700),
 		os.Symlink(filepath.Join(s.b.prepared, "tools"), filepath.Join(s.prepared, "tools")),
 		os.Symlink(filepath.Join(s.b.prepared, "ui"), filepath.Join(s.prepared, "ui")),
-		os.WriteFile(filepath.Join(s.dir, "starter.yml"), []byte(specText(starter, "conda-forge")), 0o644),
+		os.WriteFile(filepath.Join(s.dir, "starter.yml"), []byte(specText(s.starter, channels...)), 0o644),
 	)
 }
 
@@ -113,10 +121,10 @@ func (s *site) config() string {
 log_level: warn
 environments:
   channels: [conda-forge]
-  channel_urls: {conda-forge: %q, many: %q}
+  channel_urls: {conda-forge: %q, many: %q, science: %q}
   index: %q
   starter: %q
-`, s.prepared, s.channel, "file://"+s.many, s.index, filepath.Join(s.dir, "starter.yml"))
+`, s.prepared, s.channel, "file://"+s.many, "file://"+s.science, s.index, filepath.Join(s.dir, "starter.yml"))
 }
 
 // specText is an environment.yml.
