@@ -16,6 +16,8 @@ export class ApiError extends Error {
     readonly id: string,
     /** Why an environment cannot be solved or built, where that is what went wrong. */
     readonly failure?: Failure,
+    /** What is wrong with which field of what was sent, where that is known. */
+    readonly fields: Readonly<Record<string, string>> = {},
   ) {
     super(message);
   }
@@ -130,8 +132,8 @@ async function ask(path: string, init: RequestInit): Promise<Response> {
 
 async function errorOf(response: Response): Promise<ApiError> {
   try {
-    const { error, failure } = (await response.json()) as { error: { code: string; message: string; id: string }; failure?: Failure };
-    return new ApiError(sentence(error.message), error.code, response.status, error.id, failure);
+    const { error, failure, fields } = (await response.json()) as { error: { code: string; message: string; id: string }; failure?: Failure; fields?: Record<string, string> };
+    return new ApiError(sentence(error.message), error.code, response.status, error.id, failure, fields);
   } catch {
     return new ApiError(`Hopyard answered with status ${response.status} and nothing that explains it.`, "internal", response.status, "");
   }

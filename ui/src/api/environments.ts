@@ -19,6 +19,8 @@ export interface Environment {
   exclusive_bytes: number;
   shared_bytes: number;
   in_use?: InUse[];
+  /** Its own rules, which only tighten the site's. */
+  policy?: RuleSet;
   /** What today's rules have against the build in use; it stays in use. */
   findings?: Failure[];
 }
@@ -215,8 +217,33 @@ export interface Policy {
   /** How new environments are made; empty while that is not known. */
   kind?: Kind | "";
   why: string;
-  /** The rules in sentences. */
+  /** The site's rules, as far as this project may see them. */
+  rules: RuleSet;
+  /** The same in sentences. */
   words?: string[];
+}
+
+/** What environments may be made of. What is not said is not restricted; lists of what is allowed mean nothing where they are empty. */
+export interface RuleSet {
+  /** Channels for an environment.yml that names none. */
+  channels?: string[];
+  channel_urls?: Record<string, string>;
+  channel_alias?: string;
+  allowed_channels?: string[];
+  denied_channels?: string[];
+  private_channels?: Record<string, string[]>;
+  index?: string;
+  allowed_indexes?: string[];
+  wheel_hosts?: string[];
+  deny_packages?: string[];
+  deny_licenses?: string[];
+  deny_unknown_licenses?: boolean;
+  /** "3d" or "36h0m0s". */
+  minimum_age?: string;
+  deny_unknown_age?: boolean;
+  max_packages?: number;
+  max_artifact_bytes?: number;
+  max_environments?: number;
 }
 
 export type ExportFormat = "spec" | "environment" | "explicit" | "conda-lock" | "requirements" | "cyclonedx" | "lock";

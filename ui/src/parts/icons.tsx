@@ -42,6 +42,8 @@ export const CopyIcon = icon(<path d="M5.5 5.5V2.5h8v8h-3M2.5 5.5h8v8h-8z" />);
 export const DoneIcon = icon(<path d="m3 8.5 3.3 3.3L13 4.5" />);
 export const WarningIcon = icon(<path d="M8 2.5 14.2 13.3H1.8zM8 6.5v3M8 11.5h.01" />);
 export const CloseIcon = icon(<path d="m3.5 3.5 9 9M12.5 3.5l-9 9" />);
+export const LockIcon = icon(<path d="M4 7.5h8v6H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5" />);
+export const TrashIcon = icon(<path d="M2.5 4.5h11M6 4.5V2.5h4v2M4 4.5l.7 9h6.6l.7-9M6.7 7.2v3.6M9.3 7.2v3.6" />);
 export const SortIcon = icon(<path d="m4.5 6.5 3.5 3.5 3.5-3.5" />);
 
 /** A hop cone: the mark. */

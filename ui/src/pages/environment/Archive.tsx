@@ -1,4 +1,3 @@
-import { useEffect } from "react";
 import { address, paths, send } from "../../api/client";
 import type { Archive } from "../../api/environments";
 import { invalidate, useThing } from "../../api/store";
@@ -17,20 +16,12 @@ interface Props {
   writes: boolean;
 }
 
-const lookAgain = 2_000; // while it is being packed
-
-/** A packed archive of a build for clusters, and the settings that make a cluster use it. */
+/** A packed archive of a build for clusters, and the settings that make a cluster use it. The stream of changes tells when it is packed. */
 export function ArchivePart({ project, name, build, writes }: Props) {
   const path = paths.archive(project, name, build);
   const { data: archive, error } = useThing<Archive>(path);
   const action = useAction();
   const packing = archive?.state === "building";
-
-  useEffect(() => {
-    if (!packing) return;
-    const timer = setInterval(() => invalidate(path), lookAgain);
-    return () => clearInterval(timer);
-  }, [packing, path]);
 
   function pack() {
     void action.run(async () => {

@@ -8,7 +8,7 @@ import { Button } from "../../parts/Button";
 import { BackIcon } from "../../parts/icons";
 import { announce } from "../../parts/notices";
 import { Time } from "../../parts/Time";
-import { Link, to } from "../../router";
+import { Link, navigate, to } from "../../router";
 import { buildWords, byWords, durationWords, hasEnded } from "../../text/environment";
 import { binarySize } from "../../text/size";
 import { counted } from "../../text/time";
@@ -17,6 +17,7 @@ import { BuildAgain } from "./BuildAgain";
 import { BuildLog } from "./BuildLog";
 import { BuildProgress } from "./BuildProgress";
 import { Compare } from "./Compare";
+import { DeleteBuild, isDeletable } from "./DeleteBuild";
 import { FailureNote, ProblemNote } from "./FailureNote";
 import { PackageTable } from "./PackageTable";
 import { useRights } from "./rights";
@@ -33,7 +34,7 @@ export function BuildPage({ project, name, build: number }: Props) {
   const { data: build, error } = useThing<Build>(paths.build(project, name, number));
   const ended = build !== undefined && hasEnded(build.state);
   const { progress, stream } = useBuildEvents(project, name, number, build !== undefined && !ended);
-  const { writes } = useRights(project);
+  const rights = useRights(project);
   const state = (!ended && !progress.ended && progress.state) || build?.state;
   const failure = build?.failure ?? progress.failure;
 
@@ -53,7 +54,7 @@ export function BuildPage({ project, name, build: number }: Props) {
           <BackIcon />
           {name}
         </Link>
-        <PageHead title={`Build ${number}`} tools={build && writes && <Tools build={build} ended={ended} />}>
+        <PageHead title={`Build ${number}`} tools={build && rights.writes && <Tools build={build} ended={ended} owns={rights.owns} />}>
           {build && <Head build={build} />}
         </PageHead>
       </div>
@@ -90,10 +91,28 @@ function linkWords({ link }: Build): string {
   return link === "copy" ? "files copied" : link === "hardlink" ? "files hard-linked" : link === "reflink" ? "files cloned" : link;
 }
 
-function Tools({ build, ended }: { build: Build; ended: boolean }) {
+function Tools({ build, ended, owns }: { build: Build; ended: boolean; owns: boolean }) {
+  if (!ended) return <CancelBuild build={build} />;
+  const { project, environment } = build;
+  return (
+    <>
+      {owns && isDeletable(build) && <Delete build={build} />}
+      {build.state === "failed" || build.state === "canceled" ? (
+        <>
+          <Link className="button" href={to.environment(project, environment, "spec")}>
+            Edit environment.yml
+          </Link>
+          <BuildAgain project={project} name={environment} />
+        </>
+      ) : (
+        !build.active && <Use build={build} />
+      )}
+    </>
+  );
+}
+
+function CancelBuild({ build: { project, environment, build: number } }: { build: Build }) {
   const action = useAction();
-  const [activating, setActivating] = useState(false);
-  const { project, environment, build: number } = build;
 
   function cancel() {
     void action.run(async () => {
@@ -102,33 +121,37 @@ function Tools({ build, ended }: { build: Build; ended: boolean }) {
     });
   }
 
-  if (!ended) {
-    return (
-      <>
-        <Button busy={action.busy} onClick={cancel}>
-          Cancel build
-        </Button>
-        <ProblemNote error={action.error} />
-      </>
-    );
-  }
-  if (build.state === "failed" || build.state === "canceled") {
-    return (
-      <>
-        <Link className="button" href={to.environment(project, environment, "spec")}>
-          Edit environment.yml
-        </Link>
-        <BuildAgain project={project} name={environment} />
-      </>
-    );
-  }
-  if (build.active || (build.state !== "ready" && build.state !== "collected")) return null;
+  return (
+    <>
+      <Button busy={action.busy} onClick={cancel}>
+        Cancel build
+      </Button>
+      <ProblemNote error={action.error} />
+    </>
+  );
+}
+
+function Use({ build }: { build: Build }) {
+  const [activating, setActivating] = useState(false);
   return (
     <>
       <Button look="main" onClick={() => setActivating(true)}>
-        Use build {number}
+        Use build {build.build}
       </Button>
       {activating && <Activate build={build} onClose={() => setActivating(false)} />}
+    </>
+  );
+}
+
+function Delete({ build }: { build: Build }) {
+  const [deleting, setDeleting] = useState(false);
+  const gone = () => navigate(to.environment(build.project, build.environment, "builds"));
+  return (
+    <>
+      <Button look="danger" onClick={() => setDeleting(true)}>
+        Delete build
+      </Button>
+      {deleting && <DeleteBuild build={build} onClose={() => setDeleting(false)} onDeleted={gone} />}
     </>
   );
 }

@@ -5,7 +5,7 @@ import { invalidate, useList } from "../../api/store";
 import { useAction } from "../../parts/action";
 import { Button } from "../../parts/Button";
 import { Empty } from "../../parts/Empty";
-import { PinIcon } from "../../parts/icons";
+import { PinIcon, TrashIcon } from "../../parts/icons";
 import { SkeletonRows } from "../../parts/Skeleton";
 import { StateWord } from "../../parts/StateLabel";
 import { Time } from "../../parts/Time";
@@ -14,6 +14,7 @@ import { buildWords, byWords } from "../../text/environment";
 import { binarySize } from "../../text/size";
 import { Activate } from "./Activate";
 import { BuildAgain } from "./BuildAgain";
+import { DeleteBuild, isDeletable } from "./DeleteBuild";
 import { ProblemNote } from "./FailureNote";
 import { History } from "./History";
 import { useRights, type Rights } from "./rights";
@@ -26,6 +27,7 @@ export function Builds({ environment }: { environment: Environment }) {
   const { data: builds, error } = useList<Build>(paths.builds(project, name));
   const rights = useRights(project);
   const [activating, setActivating] = useState<Build>();
+  const [deleting, setDeleting] = useState<Build>();
   const [drawn, setDrawn] = useState(step);
 
   return (
@@ -58,7 +60,7 @@ export function Builds({ environment }: { environment: Environment }) {
             </thead>
             <tbody>
               {builds.slice(0, drawn).map((build) => (
-                <Row key={build.build} build={build} rights={rights} active={active?.build} onActivate={setActivating} />
+                <Row key={build.build} build={build} rights={rights} active={active?.build} onActivate={setActivating} onDelete={setDeleting} />
               ))}
             </tbody>
           </table>
@@ -67,6 +69,7 @@ export function Builds({ environment }: { environment: Environment }) {
       </section>
       <History environment={environment} />
       {activating && <Activate build={activating} onClose={() => setActivating(undefined)} />}
+      {deleting && <DeleteBuild build={deleting} onClose={() => setDeleting(undefined)} />}
     </>
   );
 }
@@ -76,9 +79,10 @@ interface RowProps {
   rights: Rights;
   active: number | undefined;
   onActivate: (build: Build) => void;
+  onDelete: (build: Build) => void;
 }
 
-function Row({ build, rights, active, onActivate }: RowProps) {
+function Row({ build, rights, active, onActivate, onDelete }: RowProps) {
   const words = buildWords(build);
   const usable = (build.state === "ready" || build.state === "collected") && !build.active;
   const back = active !== undefined && build.build < active;
@@ -107,6 +111,11 @@ function Row({ build, rights, active, onActivate }: RowProps) {
           </Button>
         )}
         <Pin build={build} allowed={rights.owns} />
+        {rights.owns && isDeletable(build) && (
+          <button type="button" className="icon-button" aria-label={`Delete build ${build.build}`} title="Delete it" onClick={() => onDelete(build)}>
+            <TrashIcon />
+          </button>
+        )}
       </td>
     </tr>
   );

@@ -9,14 +9,14 @@ import { DeleteEnvironment } from "./DeleteEnvironment";
 import { Disk } from "./Disk";
 import { ProblemNote } from "./FailureNote";
 import { useRights } from "./rights";
-import { Rules } from "./Rules";
+import { RulesOf } from "./Rules";
 
 /** The rules, the disk, and what owners may do with an environment as a whole. */
 export function Settings({ environment }: { environment: Environment }) {
   const { owns } = useRights(environment.project);
   return (
     <>
-      <Rules project={environment.project} />
+      <RulesOf environment={environment} owns={owns} />
       <Disk project={environment.project} owns={owns} />
       {owns && <OwnersActs environment={environment} />}
     </>

@@ -1,0 +1,18 @@
+import { expect, it } from "vitest";
+import type { Build } from "../../api/environments";
+import { deletionWords } from "./deletionWords";
+
+const build: Build = { project: "demo", environment: "python", build: 3, revision: 2, state: "ready", active: false, by: "mira", created: "", id: "aa", lock: "l", bytes: 3 << 20 };
+
+it("says what is freed, and that the lock stays", () => {
+  expect(deletionWords(build, [build, { ...build, build: 2, id: "bb" }])).toEqual([
+    "It leaves the list with its log, and cannot be rolled back to any more.",
+    "The next collection frees its files, up to 3.0 MiB: less what others share.",
+    "Revision 2 of environment.yml stays and can be built again. The lock stays, too: a notebook that ran on this build can still make the same environment again.",
+  ]);
+});
+
+it("says that nothing is freed where another build has the same files, or there are none", () => {
+  expect(deletionWords(build, [build, { ...build, build: 2 }])[1]).toBe("Nothing is freed: build 2 has the same files.");
+  expect(deletionWords({ ...build, state: "failed" }, [build])).toEqual(["It leaves the list with its log.", "It has no files on disk.", "Revision 2 of environment.yml stays and can be built again."]);
+});
