@@ -2,7 +2,6 @@ package envs
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 
 	"github.com/hopyard/hopyard/envs/driver"
@@ -201,26 +200,4 @@ func (s *Service) Policy(ctx context.Context, project string) (PolicyView, error
 	kind, why := s.cfg.Drivers.Kind(ctx)
 	rules := s.cfg.Rules.Shown(project)
 	return PolicyView{Rules: rules, Words: rules.Describe(), Kind: kind, Why: why}, nil
-}
-
-// download is how much of a plan has to be fetched, in bytes.
-func (s *Service) download(p *plan) int64 {
-	var bytes int64
-	packages := s.cfg.Store.Packages(p.options.Domain)
-	for _, c := range p.lock.Packages {
-		if !exists(filepath.Join(packages, c.Name+"-"+c.Version+"-"+c.Build)) {
-			bytes += c.Size
-		}
-	}
-	for _, w := range p.lock.Wheels {
-		if !exists(filepath.Join(s.cfg.Store.Wheels(p.options.Domain), w.SHA256, w.Filename)) {
-			bytes += w.Size
-		}
-	}
-	return bytes
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }

@@ -3,9 +3,11 @@ package envs
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
+	"github.com/hopyard/hopyard/envs/spec"
 	"github.com/hopyard/hopyard/plugins/storage"
 )
 
@@ -13,33 +15,47 @@ import (
 // Service is forgotten before the writer gets an answer, what others write when storage tells of it.
 type known struct {
 	mu       sync.Mutex // guards below
-	projects map[string][]envRecord
+	projects map[string]knownProject
 	times    map[string]uint64 // how often each was forgotten
 	writing  map[string]int    // how many write to each now
 	epoch    uint64            // how often all were
 	watching bool              // storage tells of what others write; without that, nothing is kept
 }
 
-func (k *known) get(project string) (envs []envRecord, ok bool, at [2]uint64) {
+// knownProject is what memory keeps of a project. Whoever changes it makes another one: it is shared.
+type knownProject struct {
+	envs   []envRecord // nil while they have not been read
+	newest map[string]written
+}
+
+// written is a revision and what it says; nil where that cannot be read. It is shared: do not change it.
+type written struct {
+	Revision
+	spec *spec.Spec
+}
+
+func (k *known) get(project string) (p knownProject, at [2]uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.writing[project] == 0 {
-		envs, ok = k.projects[project]
+		p = k.projects[project]
 	}
-	return envs, ok, [2]uint64{k.times[project], k.epoch}
+	return p, [2]uint64{k.times[project], k.epoch}
 }
 
 // put keeps what was read, unless it was forgotten since the moment at.
-func (k *known) put(project string, envs []envRecord, at [2]uint64) {
+func (k *known) put(project string, at [2]uint64, add func(*knownProject)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.watching || k.writing[project] > 0 || at != [2]uint64{k.times[project], k.epoch} {
 		return
 	}
 	if k.projects == nil {
-		k.projects = map[string][]envRecord{}
+		k.projects = map[string]knownProject{}
 	}
-	k.projects[project] = envs
+	p := k.projects[project]
+	add(&p)
+	k.projects[project] = p
 }
 
 // write keeps nothing of a project until done is called: whoever sees a part of what is written sees the rest too.
@@ -80,15 +96,15 @@ func (k *known) forgetAll(watching bool) {
 
 // environments are those of a project, the default one first, then the oldest. The result is shared: do not change it.
 func (s *Service) environments(ctx context.Context, project string) ([]envRecord, error) {
-	envs, ok, at := s.known.get(project)
-	if ok {
-		return envs, nil
+	known, at := s.known.get(project)
+	if known.envs != nil {
+		return known.envs, nil
 	}
 	records, err := all[envRecord](ctx, s.cfg.Storage, envKeys+project+"/")
 	if err != nil {
 		return nil, err
 	}
-	envs = make([]envRecord, 0, len(records))
+	envs := make([]envRecord, 0, len(records))
 	for _, r := range records {
 		if !r.value.Deleting {
 			envs = append(envs, r.value)
@@ -97,8 +113,30 @@ func (s *Service) environments(ctx context.Context, project string) ([]envRecord
 	slices.SortStableFunc(envs, func(a, b envRecord) int {
 		return cmp.Or(-compareBool(a.Default, b.Default), a.Created.Compare(b.Created))
 	})
-	s.known.put(project, envs, at)
+	s.known.put(project, at, func(p *knownProject) { p.envs = envs })
 	return envs, nil
+}
+
+// newest is the newest revision of an environment, from memory.
+func (s *Service) newest(ctx context.Context, env envRecord) (written, error) {
+	known, at := s.known.get(env.Project)
+	if w, ok := known.newest[env.Name]; ok && w.Number == env.Revision {
+		return w, nil
+	}
+	r, err := s.revision(ctx, env.Project, env.Name, env.Revision)
+	if err != nil {
+		return written{}, err
+	}
+	w := written{Revision: r}
+	w.spec, _ = parse(r.Text) // whoever needs it says what is wrong with it
+	s.known.put(env.Project, at, func(p *knownProject) {
+		p.newest = maps.Clone(p.newest)
+		if p.newest == nil {
+			p.newest = map[string]written{}
+		}
+		p.newest[env.Name] = w
+	})
+	return w, nil
 }
 
 func compareBool(a, b bool) int {

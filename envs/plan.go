@@ -37,6 +37,11 @@ func (s *Service) plan(ctx context.Context, env envRecord, r Revision, upgrade [
 	if err != nil {
 		return nil, err
 	}
+	return s.planFor(ctx, env, r, sp, upgrade)
+}
+
+// planFor begins one whose spec has been read.
+func (s *Service) planFor(ctx context.Context, env envRecord, r Revision, sp *spec.Spec, upgrade []string) (*plan, error) {
 	p := &plan{revision: r, spec: sp, rules: s.rules(env.Project, &env), kind: env.Kind, upgrade: upgrade}
 	if p.kind == "" {
 		why := ""
@@ -77,7 +82,7 @@ func (p *plan) request(prefer *lock.Lock) driver.Request {
 func (p *plan) settle(l *lock.Lock) {
 	p.lock, p.lockID = l, l.ID()
 	p.options = store.Options{Domain: p.rules.Domain(l), Variables: p.spec.Variables}
-	p.id = store.ID(l, p.options)
+	p.id = store.IDOf(p.lockID, l.Platform, p.options)
 }
 
 // take notes in a build what a plan comes to.
@@ -158,6 +163,9 @@ func (s *Service) activeLock(ctx context.Context, env envRecord) (*lock.Lock, er
 	if env.Active == nil {
 		return nil, nil
 	}
+	if m, ok := s.cfg.Store.Manifest(env.Active.ID); ok {
+		return s.LockByID(ctx, m.Lock)
+	}
 	b, _, err := s.build(ctx, env.Project, env.Name, env.Active.Build)
 	if err != nil || b.Lock == "" {
 		return nil, err
@@ -210,22 +218,27 @@ func (s *Service) dryRun(ctx context.Context, project, name string, t Try) (acti
 
 // tried is the plan of a dry run.
 func (s *Service) tried(ctx context.Context, env envRecord, t Try) (*plan, error) {
-	r, err := s.revision(ctx, env.Project, env.Name, env.Revision)
+	newest, err := s.newest(ctx, env)
 	if err != nil {
 		return nil, err
 	}
-	var upgrade []string
+	r, sp := newest.Revision, newest.spec
 	if t.Text != nil {
-		r.Text = *t.Text
+		r.Text, sp = *t.Text, nil
 	}
-	if t.Edit != nil {
-		next, err := edited(r.Text, *t.Edit)
-		if err != nil {
+	if sp == nil {
+		if sp, err = parse(r.Text); err != nil {
 			return nil, err
 		}
-		r.Text, upgrade = string(next.Text), t.Edit.Upgrade
 	}
-	return s.plan(ctx, env, r, upgrade)
+	var upgrade []string
+	if t.Edit != nil {
+		if sp, err = edited(sp, *t.Edit); err != nil {
+			return nil, err
+		}
+		r.Text, upgrade = string(sp.Text), t.Edit.Upgrade
+	}
+	return s.planFor(ctx, env, r, sp, upgrade)
 }
 
 // explained makes the failure of a solve a problem, for a door; what is one already stays.

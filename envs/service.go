@@ -71,6 +71,7 @@ type Service struct {
 	infos   infos
 	judged  judged
 	locks   locks
+	folders folders
 	lane    chan struct{} // held by the build that is being solved
 	slots   chan struct{} // held by the builds whose builders run
 	lines   keyed         // held by who works on an environment's builds

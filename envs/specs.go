@@ -156,7 +156,11 @@ func (s *Service) Edit(ctx context.Context, by By, project, name string, e spec.
 		if err != nil {
 			return err
 		}
-		next, err := edited(newest.Text, e)
+		sp, err := parse(newest.Text)
+		if err != nil {
+			return err
+		}
+		next, err := edited(sp, e)
 		if err != nil {
 			return err
 		}
@@ -206,14 +210,10 @@ func (s *Service) tryEdit(ctx context.Context, project, name string, e spec.Edit
 	return nil, err
 }
 
-// edited is the spec that text is after an edit.
-func edited(text string, e spec.Edit) (*spec.Spec, error) {
+// edited is what a spec is after an edit.
+func edited(sp *spec.Spec, e spec.Edit) (*spec.Spec, error) {
 	if len(e.Add)+len(e.Remove)+len(e.Upgrade) == 0 {
 		return nil, problem.New(problem.Invalid, "say what to add, to remove or to upgrade")
-	}
-	sp, err := parse(text)
-	if err != nil {
-		return nil, err
 	}
 	next, err := sp.Edit(e)
 	return next, mistaken(err)

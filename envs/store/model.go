@@ -22,7 +22,10 @@ type Options struct {
 }
 
 // ID is the name of the prefix that l and o make: 16 hexadecimal digits. Equal content has equal names, whoever asks.
-func ID(l *lock.Lock, o Options) string {
+func ID(l *lock.Lock, o Options) string { return IDOf(l.ID(), l.Platform, o) }
+
+// IDOf is ID for who knows the ID of the lock already.
+func IDOf(lockID, platform string, o Options) string {
 	if len(o.Variables) == 0 {
 		o.Variables = nil // none and empty are the same
 	}
@@ -31,7 +34,7 @@ func ID(l *lock.Lock, o Options) string {
 		Lock     string
 		Platform string
 		Options  Options
-	}{1, l.ID(), l.Platform, o})
+	}{1, lockID, platform, o})
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
 }
