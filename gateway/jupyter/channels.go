@@ -17,6 +17,7 @@ import (
 	"github.com/hopyard/hopyard/gateway/door"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/internal/tcpstat"
+	"github.com/hopyard/hopyard/kernels"
 	"github.com/hopyard/hopyard/kernels/wire"
 	"github.com/labstack/echo/v4"
 )
@@ -78,9 +79,11 @@ func asDefault(ws *websocket.Conn, v1, scratch []byte) ([]byte, error) {
 type tab struct {
 	h     *Handler
 	key   tabKey
+	who   kernels.Who
+	ctx   context.Context // the request's values; it does not end
 	ws    *websocket.Conn
 	batch *door.Batch
-	agent *agent.Conn // set under mu; constant from then on
+	agent *agent.Conn // set under quiet and mu; constant from then on
 	frame framing
 	text  bool // the client speaks the framing without subprotocol
 
@@ -92,47 +95,11 @@ type tab struct {
 	done   atomic.Bool
 	gone   chan struct{} // closed when the agent knows how far the client got
 
+	quiet   sync.Mutex   // held while the counts begin: a control frame in between would be in one and not in the other
 	mu      sync.Mutex   // guards below
 	got     uint64       // every record up to this one has reached the client
 	sent    []agent.Mark // written, or about to be, and not yet known to have arrived
 	written uint64       // every record up to this one has been handed to the connection
-}
-
-// tabKey is what a client comes back under.
-type tabKey struct{ kernel, session string }
-
-// tabs are the open kernel websockets of this gateway.
-type tabs struct {
-	mu  sync.Mutex
-	all map[tabKey]*tab
-}
-
-// take makes t the tab of its key. An older one is ended first: its socket is stale, and what it has got must be known
-// before the client goes on.
-func (s *tabs) take(t *tab) {
-	for {
-		s.mu.Lock()
-		old := s.all[t.key]
-		if old == nil {
-			if s.all == nil {
-				s.all = map[tabKey]*tab{}
-			}
-			s.all[t.key] = t
-			s.mu.Unlock()
-			return
-		}
-		s.mu.Unlock()
-		old.lost(websocket.CloseNormalClosure, "this session has connected again")
-		<-old.gone
-	}
-}
-
-func (s *tabs) drop(t *tab) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.all[t.key] == t {
-		delete(s.all, t.key)
-	}
 }
 
 // channels opens a kernel's websocket (jupyter_server, kernel websocket protocol). The handler returns at once: an idle
@@ -156,23 +123,22 @@ func (h *Handler) channels(c echo.Context) error {
 		return errors.New("jupyter: a websocket without a batch")
 	}
 	t := &tab{
-		h: h, key: tabKey{id, session}, ws: ws, batch: batch, frame: framingFor(ws, c.Request()),
-		text: ws.Subprotocol() != wire.V1Protocol, gone: make(chan struct{}),
-	}
-	h.tabs.take(t)
-	if err := t.attach(c); err != nil {
-		h.cfg.Log.WarnContext(c.Request().Context(), "kernel websocket", "kernel", id, "error", err)
-		t.end(websocket.CloseInternalServerErr, "the kernel cannot be reached")
-		return nil
+		h: h, key: tabKey{id, session}, who: who(c), ctx: context.WithoutCancel(c.Request().Context()), ws: ws, batch: batch,
+		frame: framingFor(ws, c.Request()), text: ws.Subprotocol() != wire.V1Protocol, gone: make(chan struct{}),
 	}
 	t.keepAlive()
-	go t.pump()
-	go t.read()
+	t.open()
 	return nil
 }
 
-func (t *tab) attach(c echo.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), attachLimit)
+// attach connects t to its kernel, unless it is or has ended.
+func (t *tab) attach() error {
+	t.quiet.Lock()
+	defer t.quiet.Unlock()
+	if t.agent != nil || t.done.Load() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(t.ctx, attachLimit)
 	defer cancel()
 	// The counts begin here: nothing is written to the client until the agent has its own hold on the socket.
 	t.bias = t.batch.Mark()
@@ -182,30 +148,37 @@ func (t *tab) attach(c echo.Context) error {
 			t.socket = socket
 		}
 	}
-	conn, err := t.h.cfg.Kernels.Attach(ctx, who(c), t.key.kernel, t.key.session, t.socket)
+	conn, err := t.h.cfg.Kernels.Attach(ctx, t.who, t.key.kernel, t.key.session, t.socket)
 	if err != nil {
 		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.done.Load() { // replaced meanwhile, by a client in a hurry
-		return errors.Join(errReplaced, conn.Close())
-	}
 	t.agent, t.got, t.written = conn, conn.Welcome.Next-1, conn.Welcome.Next-1
+	go t.pump()
 	return nil
 }
 
-var errReplaced = errors.New("jupyter: the session has connected again")
+// control writes a control frame.
+func (t *tab) control(kind int, body string) error {
+	t.quiet.Lock()
+	defer t.quiet.Unlock()
+	return t.ws.WriteControl(kind, []byte(body), time.Now().Add(time.Second))
+}
 
-// keepAlive pings the client and gives it up when it is silent for too long.
+// keepAlive pings the client and gives it up when it is silent for too long. Nobody reads from it yet.
 func (t *tab) keepAlive() {
 	alive := func() { _ = t.ws.SetReadDeadline(time.Now().Add(silence)) }
 	alive()
 	t.ws.SetPongHandler(func(string) error { alive(); return nil })
+	t.ws.SetPingHandler(func(body string) error {
+		_ = t.control(websocket.PongMessage, body) // who reads will be told if the connection has broken
+		return nil
+	})
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ping = time.AfterFunc(pingEvery, func() {
-		if t.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) != nil {
+		if t.control(websocket.PingMessage, "") != nil {
 			return
 		}
 		t.mu.Lock()
@@ -341,6 +314,7 @@ func (t *tab) delivered() (seq uint64, known bool) {
 
 // read passes on what the client sends.
 func (t *tab) read() {
+	served := false
 	for {
 		kind, body, err := t.ws.ReadMessage()
 		if err != nil {
@@ -355,6 +329,10 @@ func (t *tab) read() {
 			}
 			body = wire.AppendV1(nil, m)
 		}
+		if !served && !t.insist() {
+			return
+		}
+		served = true
 		if err := t.agent.Input(body); err != nil {
 			t.fail(err)
 			return
@@ -395,13 +373,16 @@ func (t *tab) lost(code int, text string) {
 // too, sees how much that was.
 func (t *tab) end(code int, text string) { t.close(code, text, func(*agent.Conn) {}) }
 
-// close closes both sides, once, after the last word to the agent.
+// close closes both sides, once, after the last word to the agent. An attachment that has begun is waited for: the agent would
+// take it for a younger one than that of the client's next websocket.
 func (t *tab) close(code int, text string, last func(*agent.Conn)) {
 	t.once.Do(func() {
-		t.mu.Lock()
 		t.done.Store(true)
+		t.quiet.Lock()
+		t.mu.Lock()
 		conn, ping := t.agent, t.ping
 		t.mu.Unlock()
+		t.quiet.Unlock()
 		if ping != nil {
 			ping.Stop()
 		}
