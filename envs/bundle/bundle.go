@@ -1,68 +1,100 @@
-// Package bundle carries an environment to a host that reaches no network: its lock, every artifact of it, and the wheels that the
-// tools are made of, in one tar file.
+// Package bundle carries environments to a host that reaches no network: their locks, every artifact of them, and the wheels that
+// the tools, the pages and the first environment of a project are made of, in one tar file.
 //
-//	bundle.json                 what it is; the first file
-//	lock.json environment.yml   the content, exact and as written
-//	channel/<subdir>/           conda artifacts and a repodata.json: a channel that any tool can read
-//	wheels/<sha256>/<file>      wheels of the environment
-//	cache/<file>                wheels of the tools
+//	bundle.json                      what it is; the first file
+//	environments/<n>/lock.json       the content, exact,
+//	environments/<n>/environment.yml and as written; one folder for each environment, in their order
+//	channel/<subdir>/                conda artifacts and a repodata.json: a channel that any tool can read
+//	wheels/<sha256>/<file>           wheels of the environments
+//	cache/<file>                     wheels of the tools, the pages and first environments
+//	bundle.end                       empty; the last file
 //
-// Loading puts them where builds look first: into the caches. Nothing in a bundle is trusted: every artifact is checked against the
-// hash that the lock, or this program, has for it.
+// Loading puts them where builds look first: into the caches. Nothing in a bundle is trusted: an artifact is taken where a lock, or
+// this program, names it, and only with the hash that is said there. What comes from a private channel goes into the caches of those
+// who may use that channel, by the rules of the host that loads it.
 package bundle
 
 import (
 	"fmt"
+	"net/url"
 	"path"
 	"regexp"
+	"strconv"
 
 	"github.com/hopyard/hopyard/envs/lock"
 )
 
 // version is that of the layout.
-const version = 1
+const version = 2
 
-// About is what a bundle says of itself.
-type About struct {
-	Version     int    `json:"version"`
-	Environment string `json:"environment"`
-	Build       int    `json:"build"`
-	Lock        string `json:"lock"` // the lock's ID
-	Platform    string `json:"platform"`
-	Tools       string `json:"tools,omitempty"` // what makes environments: "py-rattler 0.28.0, uv 0.13.9"
+// Bundle is what is carried. Its JSON is what a bundle says of itself.
+type Bundle struct {
+	Version int `json:"version"`
+	// Pythons are the versions of Python, "3.13", that have the wheels of a first environment.
+	Pythons      []string      `json:"pythons,omitempty"`
+	Environments []Environment `json:"environments,omitempty"`
 }
 
-// Bundle is an environment to carry.
-type Bundle struct {
-	About
-	Content *lock.Lock
+// Environment is a build of one.
+type Environment struct {
+	Name     string `json:"name"`
+	Build    int    `json:"build"`
+	Lock     string `json:"lock"` // the lock's ID
+	Platform string `json:"platform"`
+	// Private are the private channels that it has artifacts of, by the names that they have where the bundle is from.
+	Private []string   `json:"private,omitempty"`
+	Content *lock.Lock `json:"-"`
 	// Spec is its environment.yml, as written.
-	Spec string
+	Spec string `json:"-"`
 }
 
 // The names of a bundle's files.
 const (
-	aboutName   = "bundle.json"
-	lockName    = "lock.json"
-	specName    = "environment.yml"
-	repodata    = "repodata.json"
-	channelName = "channel"
-	wheelsName  = "wheels"
-	cacheName   = "cache"
+	aboutName        = "bundle.json"
+	endName          = "bundle.end"
+	environmentsName = "environments"
+	lockName         = "lock.json"
+	specName         = "environment.yml"
+	repodata         = "repodata.json"
+	channelName      = "channel"
+	wheelsName       = "wheels"
+	cacheName        = "cache"
 )
+
+// maxEnvironments bounds what one bundle may say that it holds.
+const maxEnvironments = 1000
 
 // Parts of names: no dot in front, no slash.
 var (
 	word = `[A-Za-z0-9_][A-Za-z0-9_.+!-]*`
-	// file is every name that a bundle may have.
-	file = regexp.MustCompile(`^(bundle\.json|lock\.json|environment\.yml|channel/` + word + `/` + word + `|wheels/[0-9a-f]{64}/` + word + `|cache/` + word + `)$`)
+	// file is every name that an artifact may have.
+	file = regexp.MustCompile(`^(channel/` + word + `/` + word + `|wheels/[0-9a-f]{64}/` + word + `|cache/` + word + `)$`)
+	name = regexp.MustCompile(`^` + word + `$`)
 )
 
-// artifact is where a conda package is in a bundle.
-func artifact(p lock.Package) (string, error) {
-	name := path.Join(channelName, p.Subdir, path.Base(p.URL))
+// textName is where a text of the environment at place i is.
+func textName(i int, name string) string {
+	return path.Join(environmentsName, strconv.Itoa(i+1), name)
+}
+
+// packageName is where a conda package is in a bundle.
+func packageName(p lock.Package) (string, error) {
+	base := path.Base(p.URL)
+	if plain, err := url.PathUnescape(base); err == nil {
+		base = plain
+	}
+	name := path.Join(channelName, p.Subdir, base)
 	if !file.MatchString(name) {
 		return "", fmt.Errorf("package %s has a name that a bundle cannot hold: %q", p.Name, name)
+	}
+	return name, nil
+}
+
+// wheelName is where a wheel of an environment is in a bundle.
+func wheelName(w lock.Wheel) (string, error) {
+	name := path.Join(wheelsName, w.SHA256, w.Filename)
+	if !file.MatchString(name) {
+		return "", fmt.Errorf("wheel %s has a name that a bundle cannot hold: %q", w.Name, w.Filename)
 	}
 	return name, nil
 }

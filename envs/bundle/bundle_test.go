@@ -26,17 +26,39 @@ import (
 
 // site is a channel and an index behind HTTP, and an environment of one package and one wheel from them.
 type site struct {
-	files map[string]string
-	lock  *lock.Lock
+	files    map[string]string
+	lock     *lock.Lock
+	password string // that it asks for; empty for none
+	auth     string // file of credentials
+	private  []string
+	cache    string // of wheels
+}
+
+// starter is a wheel of a first environment.
+func starter() wheels.Wheel {
+	return wheels.Wheel{Name: "first", Version: "1", Filename: "first-1-py3-none-any.whl", SHA256: sum("a first wheel")}
 }
 
 func open(t *testing.T) *site {
 	t.Helper()
-	s := &site{files: map[string]string{
+	s := &site{cache: t.TempDir(), files: map[string]string{
 		"/main/noarch/six-1.17.0-py_0.conda": "a conda package", "/i/idna-3.20-py3-none-any.whl": "a wheel",
 	}}
+	if err := os.WriteFile(filepath.Join(s.cache, starter().Filename), []byte("a first wheel"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		text, ok := s.files[r.URL.Path]
+		at := r.URL.Path
+		_, password, _ := r.BasicAuth()
+		below, token := strings.CutPrefix(at, "/t/"+s.password)
+		if s.password != "" && token {
+			at, password = below, s.password
+		}
+		text, ok := s.files[at]
+		if password != s.password {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
 		if !ok {
 			http.NotFound(w, r)
 			return
@@ -65,16 +87,20 @@ func sum(text string) string {
 func (s *site) write(t *testing.T) ([]byte, error) {
 	t.Helper()
 	var out bytes.Buffer
-	b := bundle.Bundle{About: bundle.About{Environment: "base", Build: 3}, Content: s.lock, Spec: "dependencies: [six]\n"}
-	err := bundle.Write(t.Context(), &out, b, bundle.Means{Dir: t.TempDir(), Fetcher: &wheels.Fetcher{Cache: t.TempDir()}, Tell: func(string) {}})
+	b := bundle.Bundle{Environments: []bundle.Environment{{Name: "base", Build: 3, Content: s.lock, Spec: "dependencies: [six]\n", Private: s.private}}}
+	err := bundle.Write(t.Context(), &out, b, bundle.Means{
+		Dir: t.TempDir(), Fetcher: &wheels.Fetcher{Cache: s.cache, Offline: true}, Starters: map[string][]wheels.Wheel{"3.13": {starter()}},
+		AuthFile: s.auth, Tell: func(string) {},
+	})
 	return out.Bytes(), err
 }
 
 // unpacker is a driver that notes what it is to unpack.
 type unpacker struct {
 	driver.Driver
-	got   []string
-	cache string
+	got    []string
+	cache  string
+	domain string // of all locks, where it is not everybody's
 }
 
 func (u *unpacker) Install(_ context.Context, l *lock.Lock, at driver.Place, _ driver.Sink) error {
@@ -91,13 +117,23 @@ func (u *unpacker) Install(_ context.Context, l *lock.Lock, at driver.Place, _ d
 
 func (u *unpacker) Close() error { return nil }
 
+func caches(dir string) bundle.Caches {
+	below := func(name string) func(string) string {
+		return func(domain string) string { return filepath.Join(dir, name, "d"+domain) }
+	}
+	return bundle.Caches{
+		Dir: filepath.Join(dir, "scratch"), Packages: below("pkgs"), Wheels: below("wheels"), Domain: func(*lock.Lock) string { return "" },
+		Fetcher: &wheels.Fetcher{Cache: filepath.Join(dir, "cache"), Offline: true}, Starters: map[string][]wheels.Wheel{"3.13": {starter()}}, Tell: func(string) {},
+	}
+}
+
 func load(t *testing.T, text []byte, u *unpacker) (bundle.Bundle, bundle.Caches, error) {
 	t.Helper()
 	dir := t.TempDir()
-	c := bundle.Caches{
-		Dir: filepath.Join(dir, "scratch"), Packages: filepath.Join(dir, "pkgs"), Wheels: filepath.Join(dir, "wheels"),
-		Fetcher: &wheels.Fetcher{Cache: filepath.Join(dir, "cache")}, Tell: func(string) {},
-		Installer: func(context.Context) (driver.Driver, error) { return u, nil },
+	c := caches(dir)
+	c.Installer = func(context.Context) (driver.Driver, error) { return u, nil }
+	if u.domain != "" {
+		c.Domain = func(*lock.Lock) string { return u.domain }
 	}
 	if err := os.Mkdir(c.Dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -115,15 +151,21 @@ func TestWhatIsBundledIsInTheCachesOfTheOtherHost(t *testing.T) {
 	}
 	u := &unpacker{}
 	b, c, err := load(t, text, u)
-	if err != nil || b.Environment != "base" || b.Build != 3 || b.Content.ID() != s.lock.ID() || b.Spec != "dependencies: [six]\n" {
-		t.Fatalf("Load() = %+v, %v", b.About, err)
+	if err != nil || len(b.Environments) != 1 {
+		t.Fatalf("Load() = %+v, %v", b, err)
 	}
-	if !slices.Equal(u.got, []string{"six: a conda package"}) || u.cache != c.Packages {
+	if e := b.Environments[0]; e.Name != "base" || e.Build != 3 || e.Content.ID() != s.lock.ID() || e.Spec != "dependencies: [six]\n" {
+		t.Errorf("Load() = %+v", e)
+	}
+	if !slices.Equal(u.got, []string{"six: a conda package"}) || u.cache != c.Packages("") {
 		t.Errorf("unpacked %v into %s", u.got, u.cache)
 	}
-	wheel, err := os.ReadFile(filepath.Join(c.Wheels, sum("a wheel"), "idna-3.20-py3-none-any.whl"))
+	wheel, err := os.ReadFile(filepath.Join(c.Wheels(""), sum("a wheel"), "idna-3.20-py3-none-any.whl"))
 	if err != nil || string(wheel) != "a wheel" {
 		t.Errorf("the wheel is %q, %v", wheel, err)
+	}
+	if _, err := c.Fetcher.Fetch(t.Context(), []wheels.Wheel{starter()}); err != nil {
+		t.Errorf("the wheel of a first environment = %v", err)
 	}
 	again, err := s.write(t)
 	if err != nil || !bytes.Equal(text, again) {
@@ -195,12 +237,16 @@ func TestBundlesThatWereTamperedWithAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string][]byte{
-		"nothing": nil, "no tar": []byte("hello"), "half": good[:len(good)/2],
+		"nothing": nil, "no tar": []byte("hello"), "half": good[:len(good)/2], "no end": edited(t, good, "bundle.end", "cache/end", ""),
+		"lacks a package":   edited(t, good, "channel/noarch/six-1.17.0-py_0.conda", "channel/noarch/repodata.json", "{}"),
+		"has one twice":     edited(t, good, "channel/noarch/repodata.json", "channel/noarch/six-1.17.0-py_0.conda", "a conda package"),
+		"name of a path":    edited(t, good, "bundle.json", "", strings.ReplaceAll(string(files(t, good)["bundle.json"]), `"base"`, `"../base"`)),
 		"leaves its folder": edited(t, good, "channel/noarch/six-1.17.0-py_0.conda", "../../evil", "x"),
-		"another name":      edited(t, good, "environment.yml", "etc/passwd", "x"),
+		"another name":      edited(t, good, "environments/1/environment.yml", "etc/passwd", "x"),
 		"other package":     edited(t, good, "channel/noarch/six-1.17.0-py_0.conda", "", "another package"),
 		"other wheel":       edited(t, good, "wheels/"+sum("a wheel")+"/idna-3.20-py3-none-any.whl", "", "another wheel"),
-		"other lock":        edited(t, good, "lock.json", "", `{"version":1}`),
+		"other first wheel": edited(t, good, "cache/first-1-py3-none-any.whl", "", "another"),
+		"other lock":        edited(t, good, "environments/1/lock.json", "", `{"version":1}`),
 		"other layout":      edited(t, good, "bundle.json", "", `{"version":9}`),
 	} {
 		u := &unpacker{}
@@ -245,20 +291,128 @@ func edited(t *testing.T, text []byte, name, rename, content string) []byte {
 
 func second(_ int, err error) error { return err }
 
-// FuzzLoad reads what is no bundle. It must end with a sentence and write nothing outside of its folder.
-func FuzzLoad(f *testing.F) {
-	f.Add([]byte("hello"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		dir := t.TempDir()
-		c := bundle.Caches{Dir: filepath.Join(dir, "in"), Fetcher: &wheels.Fetcher{Cache: filepath.Join(dir, "in", "cache")}, Tell: func(string) {}}
-		if err := os.Mkdir(c.Dir, 0o700); err != nil {
+func TestPasswordsFetchAndAreNotCarried(t *testing.T) {
+	t.Parallel()
+	for name, credential := range map[string]string{
+		"password": `{"BasicHTTP": {"username": "u", "password": "s3cr3t"}}`,
+		"token":    `{"CondaToken": "s3cr3t"}`,
+	} {
+		s := open(t)
+		s.password = "s3cr3t"
+		if name == "token" {
+			s.lock.Wheels = nil // tokens are for channels alone
+		}
+		_, err := s.write(t)
+		if f := driver.FailureOf(err); f.Cause != driver.AuthFailed || !strings.Contains(f.Message, "--credentials") {
+			t.Errorf("%s: Write() without it = %v", name, err)
+		}
+		s.auth = filepath.Join(t.TempDir(), "auth.json")
+		if err := os.WriteFile(s.auth, []byte(`{"127.0.0.1": `+credential+`}`), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := bundle.Load(t.Context(), bytes.NewReader(text), c); err == nil {
-			t.Skip("a bundle indeed")
+		text, err := s.write(t)
+		if err != nil || bytes.Contains(text, []byte(s.password)) {
+			t.Errorf("%s: Write() = %v, carried: %v", name, err, bytes.Contains(text, []byte(s.password)))
+		}
+	}
+}
+
+func TestWhatIsPrivateStaysSo(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.private = []string{"hush"}
+	text, err := s.write(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &unpacker{}
+	if _, c, err := load(t, text, u); problem.CodeOf(err) != problem.Conflict || !strings.Contains(err.Error(), "hush") || len(u.got) > 0 {
+		t.Errorf("Load() where nobody knows the channel = %v, unpacked %v", err, u.got)
+	} else if left, _ := filepath.Glob(filepath.Join(filepath.Dir(c.Dir), "*", "*")); len(left) > 0 {
+		t.Errorf("it left %v", left)
+	}
+	u.domain = "quiet" // as it is called here
+	_, c, err := load(t, text, u)
+	if err != nil || u.cache != c.Packages("quiet") {
+		t.Errorf("Load() = %v, into %s", err, u.cache)
+	}
+	if _, err := os.Stat(c.Wheels("")); err == nil {
+		t.Error("there is a cache of wheels for everybody")
+	}
+}
+
+func TestEmptyBundleBringsAGatewayUp(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	m := bundle.Means{Dir: t.TempDir(), Fetcher: &wheels.Fetcher{Cache: open(t).cache, Offline: true}, Pins: []wheels.Wheel{starter()}, Tell: func(string) {}}
+	if err := bundle.Write(t.Context(), &out, bundle.Bundle{}, m); err != nil {
+		t.Fatal(err)
+	}
+	if _, c, err := load(t, out.Bytes(), &unpacker{}); err != nil {
+		t.Errorf("Load() = %v", err)
+	} else if _, err := c.Fetcher.Fetch(t.Context(), m.Pins); err != nil {
+		t.Errorf("the wheel is not in the cache: %v", err)
+	}
+}
+
+func TestFilesThatGrowWhenTheyAreReadAreRefused(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	h := &tar.Header{Typeflag: tar.TypeReg, Name: "bundle.json", Mode: 0o600, Size: 2, Format: tar.FormatPAX, PAXRecords: map[string]string{"HOPYARD.hole": "1"}}
+	if err := errors.Join(w.WriteHeader(h), second(w.Write([]byte("{}"))), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := load(t, out.Bytes(), &unpacker{}); problem.CodeOf(err) != problem.Invalid || !strings.Contains(err.Error(), "plain file") {
+		t.Errorf("Load() = %v", err)
+	}
+}
+
+// FuzzLoad reads what is no bundle, or one with other bytes at some place. It must end with a sentence and write nothing outside of its
+// folder; what it takes are the artifacts of the lock, unchanged.
+func FuzzLoad(f *testing.F) {
+	good := bare(f)
+	f.Add([]byte("hello"), uint32(0), false)
+	f.Add(good, uint32(0), false)
+	for _, at := range []uint32{0, 100, 512, 1024, 1536, 2048} {
+		f.Add([]byte("x"), at, true)
+		f.Add([]byte("g\x00\x00\x00../../evil"), at, true)
+	}
+	f.Fuzz(func(t *testing.T, text []byte, at uint32, into bool) {
+		if into { // other bytes in a good one
+			whole := bytes.Clone(good)
+			copy(whole[int(at)%len(whole):], text)
+			text = whole
+		}
+		dir := t.TempDir()
+		c := caches(filepath.Join(dir, "in"))
+		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		_, err := bundle.Load(t.Context(), bytes.NewReader(text), c)
+		if err != nil && problem.CodeOf(err) == problem.Internal {
+			t.Errorf("Load() = %v, want a sentence", err)
 		}
 		if outside, _ := filepath.Glob(filepath.Join(dir, "*")); len(outside) != 1 {
 			t.Errorf("it wrote %v", outside)
 		}
+		if kept, err := os.ReadFile(filepath.Join(dir, "in", "cache", starter().Filename)); err == nil && string(kept) != "a first wheel" {
+			t.Errorf("it took %q", kept)
+		}
 	})
+}
+
+// bare is a bundle without environments.
+func bare(f *testing.F) []byte {
+	f.Helper()
+	cache := f.TempDir()
+	if err := os.WriteFile(filepath.Join(cache, starter().Filename), []byte("a first wheel"), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	var out bytes.Buffer
+	m := bundle.Means{Dir: f.TempDir(), Fetcher: &wheels.Fetcher{Cache: cache, Offline: true}, Pins: []wheels.Wheel{starter()}, Tell: func(string) {}}
+	if err := bundle.Write(f.Context(), &out, bundle.Bundle{}, m); err != nil {
+		f.Fatal(err)
+	}
+	return out.Bytes()
 }

@@ -3,15 +3,15 @@ package bundle
 import (
 	"archive/tar"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
@@ -23,181 +23,189 @@ import (
 type Caches struct {
 	// Dir is an empty folder on the file system of the caches.
 	Dir string
-	// Packages and Wheels are those of builds.
-	Packages, Wheels string
-	// Fetcher's cache gets the wheels of the tools, which Pins names.
-	Fetcher *wheels.Fetcher
-	Pins    []wheels.Wheel
+	// Domain gives the trust domain of a lock by the rules of this host, Packages and Wheels the caches of builds in a domain.
+	Domain           func(*lock.Lock) string
+	Packages, Wheels func(domain string) string
+	// Fetcher's cache gets the wheels of the tools and the pages, Pins, and those of first environments by the version of Python.
+	Fetcher  *wheels.Fetcher
+	Pins     []wheels.Wheel
+	Starters map[string][]wheels.Wheel
 	// Installer makes the driver that unpacks conda packages, once the tools can be built.
 	Installer func(ctx context.Context) (driver.Driver, error)
 	Tell      func(line string)
 }
 
-// The most that a bundle's texts may have, in bytes.
-const maxText = 64 << 20
-
-// Load reads a bundle into the caches, so that its lock can be built without a network.
+// Load reads a bundle into the caches, so that its locks can be built without a network. What is no bundle, cut off, tampered with,
+// or not for this host is a *problem.Problem, and nothing of it gets into the caches.
 func Load(ctx context.Context, in io.Reader, c Caches) (Bundle, error) {
 	root, err := os.OpenRoot(c.Dir)
 	if err != nil {
 		return Bundle{}, err
 	}
 	defer root.Close()
-	if err := unpack(ctx, in, root); err != nil {
-		return Bundle{}, err
-	}
-	b, err := read(root)
+	r := &reader{tar: tar.NewReader(in), root: root}
+	b, err := r.about(ctx)
 	if err != nil {
 		return b, err
 	}
-	have, err := c.Fetcher.Adopt(ctx, filepath.Join(c.Dir, cacheName), c.Pins)
+	domains, err := c.domains(b)
 	if err != nil {
 		return b, err
 	}
-	c.Tell(fmt.Sprintf("%d of %d wheels of the tools are in the cache", have, len(c.Pins)))
-	if err := c.wheels(b.Content.Wheels); err != nil {
+	if err := r.expect(b, c.pins()); err != nil {
 		return b, err
 	}
-	return b, c.packages(ctx, b.Content)
+	c.Tell(fmt.Sprintf("checking what is in the bundle: %d environments", len(b.Environments)))
+	if err := r.artifacts(ctx); err != nil {
+		return b, err
+	}
+	if err := c.adopt(ctx, root); err != nil {
+		return b, err
+	}
+	return b, c.fill(ctx, b, domains)
 }
 
-// unpack writes the files of a bundle, which have no other names than those that a bundle has.
-func unpack(ctx context.Context, in io.Reader, root *os.Root) error {
-	files := tar.NewReader(in)
-	for first := true; ; first = false {
-		h, err := files.Next()
-		switch {
-		case errors.Is(err, io.EOF) && !first:
-			return nil
-		case err != nil:
-			return problem.New(problem.Invalid, "this is no bundle, or only a part of one: %w", err)
-		case first && h.Name != aboutName:
-			return problem.New(problem.Invalid, "this is no bundle: it begins with %q", h.Name)
-		case h.Typeflag != tar.TypeReg || !file.MatchString(h.Name):
-			return problem.New(problem.Invalid, "the bundle holds %q, which has no place in one", h.Name)
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		}
-		if err := write(root, h.Name, files); err != nil {
-			return fmt.Errorf("unpack %s: %w", h.Name, err)
+// domains are the trust domains of the environments here. What is private where it comes from must not become everybody's by being
+// carried.
+func (c *Caches) domains(b Bundle) ([]string, error) {
+	all := make([]string, len(b.Environments))
+	for i, e := range b.Environments {
+		all[i] = c.Domain(e.Content)
+		if known := len(strings.FieldsFunc(all[i], func(r rune) bool { return r == '+' })); known < len(e.Private) {
+			return nil, problem.New(problem.Conflict, "environment %s has packages of the private channel %s (%s), and the configuration of this host does not say who may use it: "+
+				"name it under environments.private_channels, and where it is under channel_urls, and load the bundle with --config",
+				e.Name, strings.Join(e.Private, ", "), strings.Join(e.Content.Channels, ", "))
 		}
 	}
+	return all, nil
 }
 
-func write(root *os.Root, name string, from io.Reader) error {
-	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+// pins are all wheels of Hopyard's own that may be in a bundle.
+func (c *Caches) pins() []wheels.Wheel {
+	all := slices.Clone(c.Pins)
+	for _, python := range slices.Sorted(maps.Keys(c.Starters)) {
+		all = append(all, c.Starters[python]...)
+	}
+	return all
+}
+
+// adopt puts Hopyard's own wheels into the user's cache and says what they are enough for.
+func (c *Caches) adopt(ctx context.Context, root *os.Root) error {
+	if _, err := c.Fetcher.Adopt(ctx, filepath.Join(c.Dir, cacheName), c.pins()); err != nil {
 		return err
 	}
-	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
+	if n := c.lacking(root, c.Pins); n > 0 {
+		c.Tell(fmt.Sprintf("%d of %d wheels of the tools and the pages are not in the bundle: it was written by another version of hopyard", n, len(c.Pins)))
+	} else {
+		c.Tell("the tools and the pages are in the cache")
 	}
-	_, err = io.Copy(f, from)
-	return errors.Join(err, f.Close())
+	var pythons []string
+	for _, python := range slices.Sorted(maps.Keys(c.Starters)) {
+		if c.lacking(root, c.Starters[python]) == 0 {
+			pythons = append(pythons, python)
+		}
+	}
+	if len(pythons) == 0 {
+		c.Tell("the wheels of a first environment are not in the bundle")
+	} else {
+		c.Tell("a first environment can be made on Python " + strings.Join(pythons, ", "))
+	}
+	return nil
 }
 
-// read reads what the bundle is.
-func read(root *os.Root) (Bundle, error) {
-	var b Bundle
-	about, err := text(root, aboutName)
-	if err != nil {
-		return b, err
+// lacking counts the pins that the bundle did not have.
+func (c *Caches) lacking(root *os.Root, pins []wheels.Wheel) (n int) {
+	for _, pin := range pins {
+		if !exists(root, path.Join(cacheName, pin.Filename)) {
+			n++
+		}
 	}
-	if err := json.Unmarshal(about, &b.About); err != nil {
-		return b, problem.New(problem.Invalid, "this is no bundle: %w", err)
-	}
-	if b.Version != version {
-		return b, problem.New(problem.Unsupported, "the bundle has layout %d, and this hopyard reads %d", b.Version, version)
-	}
-	locked, err := text(root, lockName)
-	if err != nil {
-		return b, err
-	}
-	if b.Content, err = lock.Decode(locked); err != nil {
-		return b, problem.New(problem.Invalid, "the bundle's lock: %w", err)
-	}
-	if b.Content.ID() != b.Lock {
-		return b, problem.New(problem.Invalid, "the bundle's lock is not the one that it names")
-	}
-	asked, err := text(root, specName)
-	b.Spec = string(asked)
-	return b, err
+	return n
 }
 
-func text(root *os.Root, name string) ([]byte, error) {
-	f, err := root.Open(name)
-	if err != nil {
-		return nil, problem.New(problem.Invalid, "the bundle has no %s: %w", name, err)
+// fill puts the environments' artifacts into the caches of their domains.
+func (c *Caches) fill(ctx context.Context, b Bundle, domains []string) error {
+	var d driver.Driver
+	for i, e := range b.Environments {
+		if err := c.wheels(e, c.Wheels(domains[i])); err != nil {
+			return err
+		}
+		if len(e.Content.Packages) == 0 {
+			continue
+		}
+		if d == nil {
+			var err error
+			if d, err = c.Installer(ctx); err != nil {
+				return err
+			}
+			defer d.Close()
+		}
+		if err := c.packages(ctx, d, e, c.Packages(domains[i])); err != nil {
+			return err
+		}
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxText))
+	return nil
 }
 
-// wheels moves those of the environment into the cache of builds.
-func (c *Caches) wheels(all []lock.Wheel) error {
-	for _, w := range all {
+// wheels copies those of an environment into the cache of its domain.
+func (c *Caches) wheels(e Environment, to string) error {
+	for _, w := range e.Content.Wheels {
+		folder := filepath.Join(to, w.SHA256)
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return err
+		}
 		from := filepath.Join(c.Dir, wheelsName, w.SHA256, w.Filename)
-		if err := verify(from, w.SHA256, w.Filename); err != nil {
-			return err
-		}
-		to := filepath.Join(c.Wheels, w.SHA256)
-		if err := os.MkdirAll(to, 0o755); err != nil {
-			return err
-		}
-		if err := os.Rename(from, filepath.Join(to, w.Filename)); err != nil {
+		if err := copyFile(from, filepath.Join(folder, w.Filename)); err != nil {
 			return fmt.Errorf("keep %s: %w", w.Filename, err)
 		}
 	}
-	c.Tell(fmt.Sprintf("%d wheels are in the cache", len(all)))
+	if len(e.Content.Wheels) > 0 {
+		c.Tell(fmt.Sprintf("%s: %d wheels are in the cache", e.Name, len(e.Content.Wheels)))
+	}
 	return nil
 }
 
-// packages has conda's packages unpacked into the cache of builds, by way of a prefix that is thrown away: the cache belongs to
-// the installer, which alone knows its layout.
-func (c *Caches) packages(ctx context.Context, l *lock.Lock) error {
-	if len(l.Packages) == 0 {
-		return nil
+// copyFile makes the file to, complete or not at all. It is no link: files of different domains are different files.
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
 	}
-	here := *l
-	here.Wheels, here.Packages = nil, make([]lock.Package, len(l.Packages))
-	for i, p := range l.Packages {
-		name, err := artifact(p)
+	defer in.Close()
+	out, err := os.CreateTemp(filepath.Dir(to), ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(out.Name())
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), to)
+}
+
+// packages has conda's packages unpacked into the cache of a domain, by way of a prefix that is thrown away: the cache belongs to
+// the installer, which alone knows its layout.
+func (c *Caches) packages(ctx context.Context, d driver.Driver, e Environment, to string) error {
+	here := *e.Content
+	here.Wheels, here.Packages = nil, make([]lock.Package, len(e.Content.Packages))
+	for i, p := range e.Content.Packages {
+		name, err := packageName(p)
 		if err != nil {
 			return err
 		}
-		at := filepath.Join(c.Dir, filepath.FromSlash(name))
-		if err := verify(at, p.SHA256, path.Base(name)); err != nil {
-			return err
-		}
-		p.URL, p.Record = "file://"+filepath.ToSlash(at), nil
+		p.URL, p.Record = "file://"+filepath.ToSlash(filepath.Join(c.Dir, filepath.FromSlash(name))), nil
 		here.Packages[i] = p
 	}
-	d, err := c.Installer(ctx)
+	prefix, err := os.MkdirTemp(c.Dir, "prefix-")
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	prefix := filepath.Join(c.Dir, "prefix")
-	if err := d.Install(ctx, &here, driver.Place{Prefix: prefix, Packages: c.Packages}, func(driver.Event) {}); err != nil {
+	defer os.RemoveAll(prefix)
+	c.Tell(fmt.Sprintf("%s: unpacking %d conda packages", e.Name, len(here.Packages)))
+	if err := d.Install(ctx, &here, driver.Place{Prefix: filepath.Join(prefix, "env"), Packages: to}, func(driver.Event) {}); err != nil {
 		return err
 	}
-	c.Tell(fmt.Sprintf("%d conda packages are in the cache", len(l.Packages)))
-	return nil
-}
-
-// verify checks the hash of an artifact that must be there.
-func verify(at, want, name string) error {
-	f, err := os.Open(at)
-	if err != nil {
-		return problem.New(problem.Invalid, "the bundle lacks %s: %w", name, err)
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return err
-	}
-	if hex.EncodeToString(hash.Sum(nil)) != want {
-		return problem.New(problem.Invalid, "%s in the bundle is not what its lock says", name)
-	}
+	c.Tell(fmt.Sprintf("%s: %d conda packages are in the cache", e.Name, len(here.Packages)))
 	return nil
 }

@@ -4,26 +4,21 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/uv"
-	"github.com/hopyard/hopyard/internal/egress"
+	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/internal/wheels"
 )
 
@@ -33,46 +28,53 @@ type Means struct {
 	Dir string
 	// Fetcher brings the wheels that are known by name and hash alone.
 	Fetcher *wheels.Fetcher
-	// Pins are those of the tools.
-	Pins []wheels.Wheel
+	// Pins are those of the tools and the pages, Starters those of first environments by the version of Python.
+	Pins     []wheels.Wheel
+	Starters map[string][]wheels.Wheel
+	// AuthFile has the credentials of channels and indexes, in the form of RATTLER_AUTH_FILE; empty means none. They are used to
+	// fetch, and never written.
+	AuthFile string
 	// Tell hears a line for each slow step.
 	Tell func(line string)
 }
 
-// Write writes a bundle. Artifacts are fetched from where the lock has them, without credentials, and checked.
+// Write writes a bundle. Artifacts are fetched from where the locks have them, and checked. What goes wrong is a *driver.Failure or a
+// *problem.Problem; what has been written by then is no bundle.
 func Write(ctx context.Context, out io.Writer, b Bundle, m Means) error {
-	w := &writer{tar: tar.NewWriter(out), at: b.Content.Created}
-	b.Version, b.Lock, b.Platform = version, b.Content.ID(), b.Content.Platform
-	about, err := json.MarshalIndent(b.About, "", "  ")
-	if err != nil {
+	w := &writer{tar: tar.NewWriter(out), held: map[string]string{}, Means: m}
+	b.Version, b.Pythons = version, slices.Sorted(maps.Keys(m.Starters))
+	for i := range b.Environments {
+		e := &b.Environments[i]
+		e.Lock, e.Platform = e.Content.ID(), e.Content.Platform
+		if w.at.Before(e.Content.Created) {
+			w.at = e.Content.Created
+		}
+	}
+	if err := w.texts(b); err != nil {
 		return err
 	}
-	text, err := b.Content.Encode()
-	if err != nil {
-		return fmt.Errorf("write the lock: %w", err)
-	}
-	w.text(aboutName, about)
-	w.text(lockName, text)
-	w.text(specName, []byte(b.Spec))
-	// The addresses in a lock are not ours: they lead inside of the network around only where its channels and indexes are.
-	ctx = egress.Allow(ctx, egress.Hosts(slices.Concat(b.Content.Channels, b.Content.Indexes)...))
-	if err := w.packages(ctx, b.Content.Packages, m); err != nil {
+	if err := w.packages(ctx, b.Environments); err != nil {
 		return err
 	}
-	if err := w.wheels(ctx, b.Content.Wheels, m); err != nil {
+	for _, e := range b.Environments {
+		if err := w.wheels(ctx, e); err != nil {
+			return err
+		}
+	}
+	if err := w.cache(ctx); err != nil {
 		return err
 	}
-	if err := w.tools(ctx, m); err != nil {
-		return err
-	}
+	w.text(endName, nil)
 	return errors.Join(w.err, w.tar.Close())
 }
 
 // writer puts files into a tar; after the first error it does nothing.
 type writer struct {
-	tar *tar.Writer
-	at  time.Time // of all files, so that equal bundles are equal
-	err error
+	Means
+	tar  *tar.Writer
+	at   time.Time         // of all files, so that equal bundles are equal
+	held map[string]string // hashes of the artifacts that are in, by name
+	err  error
 }
 
 func (w *writer) text(name string, text []byte) {
@@ -104,25 +106,93 @@ func (w *writer) file(name, from string) error {
 	return w.err
 }
 
-// packages puts conda's artifacts and the repodata of what they are in.
-func (w *writer) packages(ctx context.Context, all []lock.Package, m Means) error {
-	subdirs := map[string][]lock.Package{}
-	for i, p := range all {
-		name, err := artifact(p)
-		if err != nil {
-			return err
-		}
-		m.Tell(fmt.Sprintf("package %d of %d: %s", i+1, len(all), path.Base(name)))
-		draft := filepath.Join(m.Dir, "package")
-		if err := fetch(ctx, p, draft); err != nil {
-			return err
-		}
-		if err := w.file(name, draft); err != nil {
-			return err
-		}
-		subdirs[p.Subdir] = append(subdirs[p.Subdir], p)
+// has says whether an artifact is in the tar, and notes that it will be.
+func (w *writer) has(name, sha256 string) (bool, error) {
+	held, ok := w.held[name]
+	if ok && held != sha256 {
+		return true, problem.New(problem.Conflict, "two different files are called %s: put these environments into bundles of their own", path.Base(name))
 	}
-	if len(all) > 0 && subdirs["noarch"] == nil {
+	w.held[name] = sha256
+	return ok, nil
+}
+
+// texts puts what the bundle says of itself and of its environments.
+func (w *writer) texts(b Bundle) error {
+	about, err := json.MarshalIndent(b, "", "  ")
+	if err != nil {
+		return err
+	}
+	w.text(aboutName, about)
+	for i, e := range b.Environments {
+		text, err := e.Content.Encode()
+		if err != nil {
+			return fmt.Errorf("write the lock of %s: %w", e.Name, err)
+		}
+		w.text(textName(i, lockName), text)
+		w.text(textName(i, specName), []byte(e.Spec))
+	}
+	return w.err
+}
+
+// tool fetches for an environment: inside of the network around, it goes only to where the lock's channels and indexes are.
+func (w *writer) tool(l *lock.Lock) *uv.Tool {
+	return &uv.Tool{
+		AuthFile: w.AuthFile, Hosts: slices.Concat(l.Channels, l.Indexes),
+		Pinned: uv.Pinned{Python: w.Fetcher.Python, For: l.Python, Cache: w.Fetcher.Cache},
+	}
+}
+
+// packages puts conda's artifacts and the repodata of what they are in.
+func (w *writer) packages(ctx context.Context, all []Environment) error {
+	subdirs := map[string][]lock.Package{}
+	for _, e := range all {
+		tool := w.tool(e.Content)
+		for i, p := range e.Content.Packages {
+			name, err := packageName(p)
+			if err != nil {
+				return err
+			}
+			if there, err := w.has(name, p.SHA256); there || err != nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			w.Tell(fmt.Sprintf("%s: package %d of %d: %s", e.Name, i+1, len(e.Content.Packages), path.Base(name)))
+			draft := filepath.Join(w.Dir, "package")
+			if err := w.fetch(ctx, tool, p, e.Content.Channels, draft); err != nil {
+				return err
+			}
+			if err := w.file(name, draft); err != nil {
+				return err
+			}
+			subdirs[p.Subdir] = append(subdirs[p.Subdir], p)
+		}
+	}
+	return w.indexes(subdirs)
+}
+
+// fetch brings a package to the file draft, which may hold another one.
+func (w *writer) fetch(ctx context.Context, tool *uv.Tool, p lock.Package, channels []string, draft string) error {
+	if err := os.Remove(draft); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return w.explained(tool.FetchPackage(ctx, p, channels, draft, nil))
+}
+
+// explained says how to give a password, where that is what was lacking.
+func (w *writer) explained(err error) error {
+	if err == nil || driver.FailureOf(err).Cause != driver.AuthFailed || w.AuthFile != "" {
+		return err
+	}
+	f := *driver.FailureOf(err)
+	f.Message += "; name a file that has them, with --credentials or --config"
+	return &f
+}
+
+// indexes puts the repodata of each subdir.
+func (w *writer) indexes(subdirs map[string][]lock.Package) error {
+	if len(subdirs) > 0 && subdirs["noarch"] == nil {
 		subdirs["noarch"] = []lock.Package{} // every channel has it
 	}
 	for _, subdir := range slices.Sorted(maps.Keys(subdirs)) {
@@ -135,141 +205,75 @@ func (w *writer) packages(ctx context.Context, all []lock.Package, m Means) erro
 	return w.err
 }
 
-// index is the repodata.json of a subdir (CEP 36).
-func index(subdir string, in []lock.Package) ([]byte, error) {
-	v := struct {
-		Info     map[string]string         `json:"info"`
-		Packages map[string]map[string]any `json:"packages"`
-		Conda    map[string]map[string]any `json:"packages.conda"`
-		Version  int                       `json:"repodata_version"`
-	}{map[string]string{"subdir": subdir}, map[string]map[string]any{}, map[string]map[string]any{}, 1}
-	for _, p := range in {
-		record := map[string]any{}
-		if len(p.Record) > 0 {
-			if err := json.Unmarshal(p.Record, &record); err != nil {
-				return nil, fmt.Errorf("record of %s: %w", p.Name, err)
-			}
-		}
-		for _, where := range []string{"url", "fn", "channel"} {
-			delete(record, where)
-		}
-		record["name"], record["version"], record["build"], record["build_number"] = p.Name, p.Version, p.Build, p.BuildNumber
-		record["subdir"], record["sha256"], record["size"], record["depends"] = p.Subdir, p.SHA256, p.Size, append([]string{}, p.Depends...)
-		if p.MD5 != "" {
-			record["md5"] = p.MD5
-		}
-		if name := path.Base(p.URL); strings.HasSuffix(name, ".conda") {
-			v.Conda[name] = record
-		} else {
-			v.Packages[name] = record
-		}
-	}
-	return json.Marshal(v)
-}
-
-// wheels puts those of the environment.
-func (w *writer) wheels(ctx context.Context, all []lock.Wheel, m Means) error {
-	if len(all) == 0 {
+// wheels puts those of an environment.
+func (w *writer) wheels(ctx context.Context, e Environment) error {
+	if len(e.Content.Wheels) == 0 {
 		return nil
 	}
-	dir := filepath.Join(m.Dir, wheelsName)
-	tool := &uv.Tool{Pinned: uv.Pinned{Python: m.Fetcher.Python, Cache: m.Fetcher.Cache}}
+	dir := filepath.Join(w.Dir, wheelsName)
 	said := 0
-	err := tool.Fetch(ctx, all, nil, dir, func(e driver.Event) {
-		if e.Done > said {
-			said = e.Done
-			m.Tell(fmt.Sprintf("wheel %d of %d", e.Done, e.Total))
+	err := w.tool(e.Content).Fetch(ctx, e.Content.Wheels, e.Content.Indexes, dir, func(ev driver.Event) {
+		if ev.Done > said {
+			said = ev.Done
+			w.Tell(fmt.Sprintf("%s: wheel %d of %d", e.Name, ev.Done, ev.Total))
 		}
 	})
 	if err != nil {
-		return err
+		return w.explained(err)
 	}
-	for _, wheel := range all {
-		name := path.Join(wheelsName, wheel.SHA256, wheel.Filename)
-		if !file.MatchString(name) {
-			return fmt.Errorf("wheel %s has a name that a bundle cannot hold: %q", wheel.Name, wheel.Filename)
+	for _, wheel := range e.Content.Wheels {
+		name, err := wheelName(wheel)
+		if err != nil {
+			return err
 		}
-		if err := w.file(name, filepath.Join(dir, wheel.SHA256, wheel.Filename)); err != nil {
+		there, err := w.has(name, wheel.SHA256)
+		if err == nil && !there {
+			err = w.file(name, filepath.Join(dir, wheel.SHA256, wheel.Filename))
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// tools puts the wheels of the tools.
-func (w *writer) tools(ctx context.Context, m Means) error {
-	m.Tell(fmt.Sprintf("%d wheels of the tools", len(m.Pins)))
-	paths, err := m.Fetcher.Fetch(ctx, m.Pins)
-	if err != nil {
+// cache puts the wheels of the tools, of the pages and of first environments.
+func (w *writer) cache(ctx context.Context) error {
+	w.Tell(fmt.Sprintf("%d wheels of the tools and the pages", len(w.Pins)))
+	if err := w.pinned(ctx, "", w.Pins); err != nil {
 		return err
 	}
-	slices.Sort(paths)
-	for _, p := range slices.Compact(paths) {
-		if err := w.file(path.Join(cacheName, filepath.Base(p)), p); err != nil {
+	for _, python := range slices.Sorted(maps.Keys(w.Starters)) {
+		w.Tell(fmt.Sprintf("%d wheels of a first environment on Python %s", len(w.Starters[python]), python))
+		if err := w.pinned(ctx, python, w.Starters[python]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fetch brings a conda package to a file and checks it.
-func fetch(ctx context.Context, p lock.Package, to string) error {
-	from, err := open(ctx, p)
+// pinned puts wheels for a version of Python; empty means for any.
+func (w *writer) pinned(ctx context.Context, python string, pins []wheels.Wheel) error {
+	f := *w.Fetcher
+	f.For = python
+	paths, err := f.Fetch(ctx, pins)
 	if err != nil {
 		return err
 	}
-	defer from.Close()
-	out, err := os.Create(to)
-	if err != nil {
-		return err
+	order := make([]int, len(pins))
+	for i := range order {
+		order[i] = i
 	}
-	hash := sha256.New()
-	most := p.Size
-	if most == 0 {
-		most = maxUnknown
-	}
-	n, err := io.Copy(io.MultiWriter(out, hash), io.LimitReader(from, most+1))
-	if err := errors.Join(err, out.Close()); err != nil {
-		return driver.Failf(driver.ChannelUnreachable, "the download of %s broke off: %w", p.Name, err)
-	}
-	if p.Size > 0 && n != p.Size || hex.EncodeToString(hash.Sum(nil)) != p.SHA256 {
-		return &driver.Failure{Cause: driver.HashMismatch, Package: p.Name, Message: fmt.Sprintf("%s is not what the lock says: the channel has changed it", path.Base(p.URL))}
+	slices.SortFunc(order, func(a, b int) int { return bytes.Compare([]byte(pins[a].Filename), []byte(pins[b].Filename)) })
+	for _, i := range order {
+		name := path.Join(cacheName, pins[i].Filename)
+		there, err := w.has(name, pins[i].SHA256)
+		if err == nil && !there {
+			err = w.file(name, paths[i])
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-// maxUnknown is the most that is taken of an artifact whose size the lock does not say, in bytes.
-const maxUnknown = 8 << 30
-
-// client knows the proxies of the environment.
-var client = &http.Client{Transport: egress.Guard(http.DefaultTransport.(*http.Transport))}
-
-// open opens an artifact where the lock has it.
-func open(ctx context.Context, p lock.Package) (io.ReadCloser, error) {
-	u, err := url.Parse(p.URL)
-	if err != nil {
-		return nil, fmt.Errorf("address of %s: %w", p.Name, err)
-	}
-	if u.Scheme == "file" {
-		return os.Open(filepath.FromSlash(u.Path))
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL, nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, driver.Failf(driver.ChannelUnreachable, "%s cannot be fetched: %w", p.Name, err)
-	}
-	switch resp.StatusCode {
-	case http.StatusOK:
-		return resp.Body, nil
-	case http.StatusUnauthorized, http.StatusForbidden:
-		err = driver.Failf(driver.AuthFailed, "%s is in a channel that asks for a password, which bundles have no way to give", p.Name)
-	case http.StatusNotFound:
-		err = &driver.Failure{Cause: driver.PackageMissing, Package: p.Name, Message: fmt.Sprintf("%s is in its channel no more", path.Base(p.URL))}
-	default:
-		err = driver.Failf(driver.ChannelUnreachable, "the channel answers %s for %s", resp.Status, p.Name)
-	}
-	return nil, errors.Join(err, resp.Body.Close())
 }

@@ -21,6 +21,8 @@ type credential struct {
 		Password string `json:"password"`
 	}
 	BearerToken string
+	// CondaToken stands in the path of a channel's addresses.
+	CondaToken string
 }
 
 // String keeps secrets out of formatted text, whatever the verb's author had in mind.
@@ -78,6 +80,18 @@ func (c credentials) authorize(req *http.Request) {
 	}
 }
 
+// authorizeChannel is authorize for a conda channel, which may have its token in the path.
+func (c credentials) authorizeChannel(req *http.Request) {
+	found, ok := c.of(req.URL)
+	if ok || found.CondaToken == "" {
+		c.authorize(req)
+		return
+	}
+	with := *req.URL
+	with.Path, with.RawPath = "/t/"+found.CondaToken+with.Path, ""
+	req.URL = &with
+}
+
 // netrc gives all of it in netrc's form, and what a pattern says for the index. Ports are not part of that form. A token goes
 // as the password of "__token__", which is what package indexes take.
 func (c credentials) netrc(index string) (string, error) {
@@ -123,6 +137,9 @@ func (c credentials) secrets() []string {
 		}
 		if found.BearerToken != "" {
 			words = append(words, found.BearerToken)
+		}
+		if found.CondaToken != "" {
+			words = append(words, found.CondaToken)
 		}
 	}
 	return words

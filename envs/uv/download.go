@@ -40,6 +40,7 @@ var client = &http.Client{
 		return egress.Guard(transport)
 	}(),
 	CheckRedirect: func(req *http.Request, via []*http.Request) error {
+		req.Header.Del("Referer") // a channel's address may have a token in its path
 		switch {
 		case len(via) >= 10:
 			return errors.New("too many redirects")
@@ -56,6 +57,8 @@ type download struct {
 	part  string
 	known credentials
 	count *counter
+	// channel says that it is no wheel but a package of a conda channel.
+	channel bool
 }
 
 // again is an error after which another try may help.
@@ -252,7 +255,11 @@ func (d *download) open(ctx context.Context, have int64) (io.ReadCloser, int64, 
 	if have > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
 	}
-	d.known.authorize(req)
+	if d.channel {
+		d.known.authorizeChannel(req)
+	} else {
+		d.known.authorize(req)
+	}
 	res, err := client.Do(req)
 	if inside, ok := errors.AsType[*egress.Error](err); ok {
 		return nil, 0, &driver.Failure{

@@ -128,7 +128,7 @@ func (t *Tool) fetchPinned(ctx context.Context, wheels []lock.Wheel, dir string,
 		pins[i] = pinned.Wheel{Name: w.Name, Version: w.Version, Filename: w.Filename, SHA256: w.SHA256, Size: w.Size}
 	}
 	f := pinned.Fetcher{
-		Python: t.Pinned.Python, Cache: t.Pinned.Cache, Offline: t.Offline,
+		Python: t.Pinned.Python, For: t.Pinned.For, Cache: t.Pinned.Cache, Offline: t.Offline,
 		Progress: func(p pinned.Progress) {
 			at := slices.IndexFunc(wheels, func(w lock.Wheel) bool { return w.Filename == p.Wheel.Filename })
 			if at >= 0 && p.Phase == pinned.Downloading {

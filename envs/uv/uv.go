@@ -43,6 +43,8 @@ type Tool struct {
 type Pinned struct {
 	// Python runs pip: a path or a name on PATH; empty means python3.
 	Python string
+	// For is the version of Python, "3.13", that they are for; empty means that of Python.
+	For string
 	// Cache is the shared folder of verified wheels; empty means the user's own.
 	Cache string
 }

@@ -5,7 +5,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/hopyard/hopyard/envs/driver"
@@ -33,13 +33,12 @@ func StarterText() []byte {
 // them.
 func Starter(base lock.Base) (specText []byte, l *lock.Lock, err error) {
 	minor := minorVersion(base.Version)
-	text, err := fs.ReadFile(starterFiles, "starter/py"+strings.ReplaceAll(minor, ".", "")+".txt")
-	if err != nil {
+	if !slices.Contains(tools.Versions, minor) {
 		return nil, nil, driver.Failf(driver.SpecInvalid, "the first environment is made for Python %s; %s is Python %s", strings.Join(tools.Versions, ", "), base.Path, base.Version)
 	}
-	pins, err := wheels.Parse(bytes.NewReader(text))
+	pins, err := StarterPins(minor)
 	if err != nil {
-		return nil, nil, fmt.Errorf("starter: %w", err)
+		return nil, nil, err
 	}
 	l = &lock.Lock{Version: lock.FormatVersion, Kind: lock.Venv, Platform: platform, Python: minor, Base: &base, Solver: "pinned"}
 	for _, pin := range pins {
@@ -49,6 +48,19 @@ func Starter(base lock.Base) (specText []byte, l *lock.Lock, err error) {
 	}
 	sortWheels(l.Wheels)
 	return StarterText(), l, nil
+}
+
+// StarterPins are the wheels of the first environment on one of tools.Versions. A host whose cache has them makes it offline.
+func StarterPins(python string) ([]wheels.Wheel, error) {
+	text, err := starterFiles.ReadFile("starter/py" + strings.ReplaceAll(python, ".", "") + ".txt")
+	if err != nil {
+		return nil, fmt.Errorf("starter: %w", err)
+	}
+	pins, err := wheels.Parse(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("starter: %w", err)
+	}
+	return pins, nil
 }
 
 // FindBase finds the interpreter of the host for the first environment: the one asked for, a path or a name on PATH, else the

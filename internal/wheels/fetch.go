@@ -40,6 +40,8 @@ type Progress struct {
 type Fetcher struct {
 	// Python runs pip: a path or a name on PATH; empty means python3.
 	Python string
+	// For is the version of Python, "3.13", that the wheels are for; empty means that of Python.
+	For string
 	// Cache is the folder of verified wheels; empty means DefaultCache.
 	Cache string
 	// Offline makes a missing wheel a problem instead of a download.
@@ -171,10 +173,16 @@ func (f *Fetcher) download(ctx context.Context, dir string, pins []Wheel) error 
 	if err := os.WriteFile(reqs, requirements(pins), 0o600); err != nil {
 		return fmt.Errorf("write pip's requirements: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, python, "-m", "pip", "download",
+	args := []string{
+		"-m", "pip", "download",
 		"--require-hashes", "--no-deps", "--only-binary", ":all:",
 		"--disable-pip-version-check", "--no-input", "--progress-bar", "off",
-		"--dest", dir, "--requirement", reqs)
+		"--dest", dir, "--requirement", reqs,
+	}
+	if f.For != "" {
+		args = append(args, "--python-version", f.For)
+	}
+	cmd := exec.CommandContext(ctx, python, args...)
 	cmd.WaitDelay = 5 * time.Second
 	var words tail
 	cmd.Stderr = &words
