@@ -11,8 +11,18 @@ from .failures import Failure
 from .network import client
 from .records import Records
 
-PLATFORMS = ["linux-64", "noarch"]
+PLATFORMS = [rattler.Subdir("linux-64"), rattler.Subdir("noarch")]
+KEPT = 256  # lists of channels that are remembered
 REFRESH = 300  # seconds until a channel is asked again whether it has changed
+
+
+class Named(list):
+    """Channels, with their addresses as they are, and as they may be told."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.urls = [channel.base_url for channel in channels]
+        self.addresses = [bare(url) for url in self.urls]
 
 
 class Channels:
@@ -27,24 +37,31 @@ class Channels:
             client=client(config["timeout"]),
         )
         self.records = Records()
-        self.asked = {}  # channel -> when it was last looked at afresh
+        self.known = {}  # names -> the channels
+        self.asked = {}  # address of a channel -> when it was last looked at afresh
         self.names = {}  # channels -> the sorted names of their packages
 
     def named(self, names):
         """The channels of the names or addresses."""
-        config = rattler.ChannelConfig(self.alias) if self.alias else rattler.ChannelConfig()
-        try:
-            return [rattler.Channel(name, config) for name in names]
-        except Exception as error:
-            raise Failure("spec_invalid", f"this is not a channel: {clean(str(error))}") from error
+        key = tuple(names)
+        if key not in self.known:
+            config = rattler.ChannelConfig(self.alias) if self.alias else rattler.ChannelConfig()
+            try:
+                channels = Named([rattler.Channel(name, config) for name in names])
+            except Exception as error:
+                raise Failure("spec_invalid", f"this is not a channel: {clean(str(error))}") from error
+            if len(self.known) >= KEPT:
+                self.known.clear()
+            self.known[key] = channels
+        return self.known[key]
 
     def fresh(self, names):
         """The channels of the names or addresses. One that was not asked for a while is looked at again."""
         channels = self.named(names)
         now = time.monotonic()
-        for channel in channels:
-            if now - self.asked.get(channel.base_url, -REFRESH) >= REFRESH:
-                self.asked[channel.base_url] = now
+        for channel, url in zip(channels, channels.urls):
+            if now - self.asked.get(url, -REFRESH) >= REFRESH:
+                self.asked[url] = now
                 self.gateway.clear_repodata_cache(channel)
                 self.names.clear()
                 self.records.forget()
@@ -63,15 +80,11 @@ class Channels:
 
     async def all_names(self, channels):
         """The sorted names of all packages."""
-        key = tuple(channel.base_url for channel in channels)
+        key = tuple(channels.urls)
         if key not in self.names:
             found = await again(self.gateway.names, channels, PLATFORMS)
             self.names[key] = sorted(name.normalized for name in found)
         return self.names[key]
-
-
-def addresses(channels):
-    return [bare(channel.base_url) for channel in channels]
 
 
 async def again(ask, *args, **kwargs):

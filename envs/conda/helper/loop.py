@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import json
 import os
 import resource
@@ -38,9 +39,7 @@ class Helper:
         return {"version": rattler.__version__, "python": sys.version.split()[0]}
 
     async def op_places(self, request, _tell):
-        from .channels import addresses
-
-        return {"channels": addresses(self.channels.named(request["channels"]))}
+        return {"channels": self.channels.named(request["channels"]).addresses}
 
     async def op_solve(self, request, _tell):
         return await self.solver.solve(request)
@@ -92,6 +91,8 @@ async def serve():
     if config.get("memory"):
         resource.setrlimit(resource.RLIMIT_AS, (config["memory"], config["memory"]))
     helper = Helper(config)
+    gc.freeze()  # what is there stays: collections need not look at it
+    gc.set_threshold(20_000)  # and an answer of 500 packages makes none necessary
     while line := await reader.readline():
         helper.take(line)
 

@@ -22,16 +22,19 @@ class Records:
         self.records = {}  # number -> record
         self.answers = {}  # request -> its answer, whose records are all known
 
-    def number(self, record, new):
-        """The record's number; a record without one gets one, and its text goes into new."""
-        raw = record._record  # the wrapper's properties cost as much as all the rest
-        key = (raw.url, raw.sha256)
-        number = self.numbers.get(key)
-        if number is None:
-            number = self.numbers[key] = len(self.numbers) + 1
-            self.records[number] = record
-            new.append((number, record))
-        return number
+    def numbered(self, records):
+        """The numbers of the records, and those records that have none yet with the ones that they get."""
+        known, numbers, new = self.numbers, [], []
+        for record in records:
+            raw = record._record  # the wrapper's properties cost as much as all the rest
+            key = (raw.url, raw.sha256)
+            number = known.get(key)
+            if number is None:
+                number = known[key] = len(known) + 1
+                self.records[number] = record
+                new.append((number, record))
+            numbers.append(number)
+        return numbers, new
 
     def known(self, generation, numbers):
         """The records of the numbers."""
@@ -77,14 +80,12 @@ def written(record):
 
 
 class Answer:
-    """A result whose records are put into the text as they are, so that they are not read and written once more."""
+    """A result with records: by their numbers, and those that are new by their texts as they are."""
 
-    def __init__(self, fields, new):
-        self.fields, self.new = fields, new
+    def __init__(self, fields, numbers, new=()):
+        self.fields, self.numbers, self.new = fields, numbers, new
 
     def text(self, ident):
-        head = json.dumps({"id": ident, "result": self.fields}, separators=(",", ":"))
-        if not self.new:
-            return head
-        records = ",".join(f'"{number}":{written(record)}' for number, record in self.new)
-        return f'{head[:-2]},"new":{{{records}}}}}}}'
+        head = json.dumps({"id": ident, "result": self.fields})
+        new = ",".join(f'"{number}":{written(record)}' for number, record in self.new)
+        return f'{head[:-2]},"records":{self.numbers},"new":{{{new}}}}}}}'

@@ -1,7 +1,7 @@
 """Solves, and says what the channels know of artifacts."""
 
 import datetime
-import json
+import functools
 import time
 
 import rattler
@@ -9,7 +9,7 @@ from rattler.exceptions import SolverError
 
 from .addresses import clean
 from .ages import Aged
-from .channels import PLATFORMS, addresses, again
+from .channels import PLATFORMS, again
 from .failures import Failure, explain
 from .records import Answer
 
@@ -23,8 +23,8 @@ class Solver:
         self.channels = channels
         self.records = channels.records
         self.timeout = datetime.timedelta(seconds=timeout)
-        self.virtual = rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env())
-        self.virtual_text = [str(v.into_generic()) for v in self.virtual]
+        self.virtual = [v.into_generic() for v in rattler.VirtualPackage.detect(rattler.VirtualPackageOverrides.from_env())]
+        self.virtual_text = [str(v) for v in self.virtual]
 
     async def complete(self, request):
         """The channels' records of artifacts, in their order; those that no channel has are named by their place."""
@@ -41,7 +41,7 @@ class Solver:
         that change with the time: where packages must have an age."""
         channels = self.channels.fresh(request["channels"])
         specs = [spec(index, text) for index, text in enumerate(request["specs"])]
-        key = None if request.get("minimum_age") or request.get("artifacts") else json.dumps({**request, "id": 0})
+        key = question(request)
         if key in self.records.answers:
             return self.records.answers[key]
         generation, began = self.records.generation, time.perf_counter()
@@ -50,7 +50,7 @@ class Solver:
         if key and generation == self.records.generation:
             if len(self.records.answers) >= ANSWERS:
                 self.records.answers.clear()
-            self.records.answers[key] = {**answer.fields, "seconds": 0}
+            self.records.answers[key] = Answer({**answer.fields, "seconds": 0}, answer.numbers)
         return answer
 
     async def pick(self, channels, specs, request):
@@ -81,15 +81,9 @@ class Solver:
 
     def answer(self, channels, records, **more):
         """The answer that names the records, and brings those that are new."""
-        new = []
-        fields = {
-            "records": [self.records.number(record, new) for record in records],
-            "generation": self.records.generation,
-            "channels": addresses(channels),
-            "virtual": self.virtual_text,
-            **more,
-        }
-        return Answer(fields, new)
+        numbers, new = self.records.numbered(records)
+        fields = {"generation": self.records.generation, "channels": channels.addresses, "virtual": self.virtual_text, **more}
+        return Answer(fields, numbers, new)
 
     async def conflict(self, text, channels, specs):
         """Why there is no solution: a name that is in no channel, or packages that do not go together."""
@@ -109,13 +103,25 @@ def unknown(name, index, names, channels):
     import difflib  # seldom needed
 
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.7)
-    where = ", ".join(addresses(channels))
+    where = ", ".join(channels.addresses)
     return Failure("package_missing", f"no channel has a package {name} (looked in {where})", package=name, near=near, spec=index)
+
+
+def question(request):
+    """What decides an answer, None where that is not all in the request: ages change with the time, and artifacts get numbers."""
+    if request.get("minimum_age") or request.get("artifacts"):
+        return None
+    return tuple(request["channels"]), tuple(request["specs"]), request.get("generation"), tuple(request.get("locked") or ())
 
 
 def spec(index, text):
     try:
-        return rattler.MatchSpec(text)
+        return match_spec(text)
     except Exception as error:
         words = clean(str(error)).splitlines()[0]
         raise Failure("spec_invalid", f"{text!r} cannot be read: {words}", spec=index) from error
+
+
+@functools.lru_cache(maxsize=1024)
+def match_spec(text):
+    return rattler.MatchSpec(text)
