@@ -187,8 +187,12 @@ func (s *Service) tellInstant(b buildRecord, text string) {
 	}
 }
 
-// readEvery is how often a log is looked at that another process may write.
-const readEvery = 200 * time.Millisecond
+// A log that another process may write is looked at now and then: soon after something has come, since who took up the build may be
+// about to begin, and then more and more seldom.
+const (
+	readSoon  = 10 * time.Millisecond
+	readEvery = 200 * time.Millisecond
+)
 
 // Events yields a build's events after the one numbered after, those that are still to come too. It ends after the result, or with
 // an error when the context ends.
@@ -208,7 +212,8 @@ func (s *Service) Events(ctx context.Context, project, name string, n int, after
 
 // stream yields until the build is over and its log read, or the reader has enough.
 func (s *Service) stream(ctx context.Context, r *reader, ref buildRef, after uint64, yield func(driver.Event, error) bool) error {
-	look := time.NewTicker(readEvery)
+	pause := readSoon
+	look := time.NewTimer(pause)
 	defer look.Stop()
 	for {
 		var heard <-chan struct{}
@@ -226,6 +231,7 @@ func (s *Service) stream(ctx context.Context, r *reader, ref buildRef, after uin
 			if e.Seq > after && !yield(e.Event, nil) {
 				return nil
 			}
+			pause = readSoon
 		}
 		if heard == nil {
 			over, err := s.over(ctx, r, ref)
@@ -233,6 +239,8 @@ func (s *Service) stream(ctx context.Context, r *reader, ref buildRef, after uin
 				return err
 			}
 		}
+		look.Reset(pause)
+		pause = min(2*pause, readEvery)
 		select {
 		case <-heard:
 		case <-look.C:

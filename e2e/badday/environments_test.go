@@ -3,8 +3,11 @@
 package badday_test
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -15,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hopyard/hopyard/envs"
 	"github.com/hopyard/hopyard/envs/driver"
@@ -195,4 +199,73 @@ func (g *gateway) read(path string) []byte {
 		g.t.Fatal(err)
 	}
 	return body
+}
+
+// TestKilledGatewayGoesOnWithABuildAtOnce follows a build as its page does, over and over from where it was when the gateway was
+// killed. Nobody waits for what the dead had claimed: that would take seconds.
+func TestKilledGatewayGoesOnWithABuildAtOnce(t *testing.T) {
+	t.Parallel()
+	ch := testchannel.Serve(t)
+	g := startOn(t, ch, nil)
+	ch.Slow(4_000_000)
+	g.createText("science", fmt.Sprintf(lengthy, 99))
+	g.reach("science", driver.Fetch)
+	shortest := time.Hour
+	for range 3 {
+		last := g.lastEvent("science", 0)
+		g.kill()
+		g.serve()
+		told := time.Now()
+		next := g.lastEvent("science", last.Seq)
+		if next.Seq <= last.Seq {
+			t.Fatalf("event %d comes behind event %d", next.Seq, last.Seq)
+		}
+		if next.Time.After(told) { // till then there was nothing to be told
+			told = next.Time
+		}
+		took := time.Since(told)
+		t.Logf("the build goes on %s after the gateway is ready", took)
+		shortest = min(shortest, took)
+	}
+	if shortest > 2*time.Second {
+		t.Errorf("the build goes on %s after the gateway is ready, want at once", shortest)
+	}
+	if status := g.ask("POST", environments+"/science/builds/1/cancel", nil, nil); status != http.StatusAccepted {
+		t.Errorf("cancel: %d", status)
+	}
+	if b := g.ended("science", 1); b.State != envs.CanceledS {
+		t.Errorf("the build is %s, want it canceled", b.State)
+	}
+	g.swept()
+}
+
+// lastEvent waits for the next event of a build behind one that was seen and gives the last of those that come with it.
+func (g *gateway) lastEvent(name string, seen uint64) (last driver.Event) {
+	g.t.Helper()
+	ctx, cancel := context.WithTimeout(g.t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+environments+"/"+name+"/builds/1/events", http.NoBody)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "token "+g.token)
+	req.Header.Set("Last-Event-ID", strconv.FormatUint(seen, 10))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	lines := bufio.NewReader(res.Body)
+	for last.Seq == 0 || lines.Buffered() > 0 {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			g.t.Fatalf("no event behind %d: %v", seen, err)
+		}
+		if data, ok := strings.CutPrefix(line, "data: "); ok {
+			if err := json.Unmarshal([]byte(data), &last); err != nil {
+				g.t.Fatalf("event %q: %v", data, err)
+			}
+		}
+	}
+	return last
 }
