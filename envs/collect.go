@@ -190,18 +190,21 @@ func (s *Service) keepReplaced(ctx context.Context, keep map[string]bool, enviro
 	return nil
 }
 
-// Collect removes the files of all builds, of whatever project, that the rule does not keep, and what nobody has used for long from
-// the caches.
+// Collect removes the files of all builds, of whatever project, that the rule does not keep, what nobody has used for long from the
+// caches, and locks that nothing has named for long.
 func (s *Service) Collect(ctx context.Context, by By, project string) (Report, error) {
 	report, err := s.collectAll(ctx)
 	if err == nil {
-		s.audit(ctx, by, "environment_collected", project, "", fmt.Sprintf("%d builds, %d bytes", report.Builds, report.Bytes))
+		s.audit(ctx, by, "environment_collected", project, "", fmt.Sprintf("%d builds, %d packages, %d bytes, %d locks", report.Builds, report.Packages, report.Bytes, report.Locks))
 	}
 	return report, err
 }
 
 func (s *Service) collectNow(ctx context.Context) (Report, error) {
 	if err := s.cfg.Workloads.Recovered(ctx); err != nil {
+		return Report{}, err
+	}
+	if err := s.markBuilt(ctx); err != nil {
 		return Report{}, err
 	}
 	s.roots.telling.Lock()
@@ -219,7 +222,7 @@ func (s *Service) collectNow(ctx context.Context) (Report, error) {
 	return Report{Builds: len(done.IDs), Bytes: done.Bytes}, err
 }
 
-// collectAll collects builds, what killed builders left, and what is unused in the caches. All are tried.
+// collectAll collects builds, what killed builders left, what is unused in the caches, and locks. All are tried.
 func (s *Service) collectAll(ctx context.Context) (Report, error) {
 	report, err := s.collectNow(ctx)
 	swept, sweepErr := s.cfg.Store.Sweep(ctx)
@@ -227,8 +230,14 @@ func (s *Service) collectAll(ctx context.Context) (Report, error) {
 	if len(swept)+len(cached.IDs) > 0 {
 		s.cfg.Log.InfoContext(ctx, "caches of environments collected", "packages", len(cached.IDs), "bytes", cached.Bytes, "half built", len(swept))
 	}
+	report.Packages = len(cached.IDs)
 	report.Bytes += cached.Bytes
-	return report, errors.Join(err, sweepErr, cacheErr)
+	var lockErr error
+	report.Locks, report.LockBytes, lockErr = s.collectLocks(ctx)
+	if report.Locks > 0 {
+		s.cfg.Log.InfoContext(ctx, "locks of environments collected", "locks", report.Locks, "bytes", report.LockBytes)
+	}
+	return report, errors.Join(err, sweepErr, cacheErr, lockErr)
 }
 
 // scrub looks for packages in the caches that are not what they were, and takes them out. Environments that have such files stay,

@@ -182,6 +182,8 @@ type Patch struct {
 
 // Try says what a dry run solves: Text, or the newest revision with an Edit, or that revision as it is.
 type Try struct {
+	// By is who asks, for whom a builder may be kept ready; nobody where it is empty.
+	By   By
 	Text *string
 	Edit *spec.Edit
 }
@@ -198,8 +200,13 @@ type Usage struct {
 
 // Report says what a collection has removed.
 type Report struct {
-	Builds int   `json:"builds"`
-	Bytes  int64 `json:"bytes"`
+	// Builds lost their files; Packages, downloads and the like left the caches. Bytes is what both took on disk.
+	Builds   int   `json:"builds"`
+	Packages int   `json:"packages"`
+	Bytes    int64 `json:"bytes"`
+	// Locks were named by nothing for long; LockBytes is what they took in storage.
+	Locks     int   `json:"locks"`
+	LockBytes int64 `json:"lock_bytes"`
 }
 
 // Change is a hint that something about an environment has changed: look again. An empty Environment means any of the project,

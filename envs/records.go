@@ -23,6 +23,7 @@ const (
 	buildKeys      = "environment-builds/"      // project/name/number
 	activationKeys = "environment-activations/" // project/name/number
 	lockKeys       = "environment-locks/"       // ID
+	lockMarkKeys   = "environment-lock-marks/"  // ID
 )
 
 // envRecord is an Environment as stored. Whoever adds to it writes it too, under a condition: numbers are given once, and
@@ -166,37 +167,4 @@ func unpackLock(b []byte) (*lock.Lock, error) {
 		return nil, driver.Failf(driver.ToolFailed, "the stored lock cannot be read: %w", err)
 	}
 	return l, nil
-}
-
-// keepLock stores a lock unless it is there, and gives its ID.
-func (s *Service) keepLock(ctx context.Context, l *lock.Lock) (string, error) {
-	id := l.ID()
-	b, err := packLock(l)
-	if err != nil {
-		return "", err
-	}
-	_, err = s.cfg.Storage.Apply(ctx, storage.Create(lockKeys+id, b))
-	if err != nil && !errors.Is(err, storage.ErrConflict) {
-		return "", fmt.Errorf("store lock: %w", err)
-	}
-	return id, nil
-}
-
-// LockByID returns a lock that is known here, or a problem.NotFound.
-func (s *Service) LockByID(ctx context.Context, id string) (*lock.Lock, error) {
-	if id == "" || len(id) > 64 || strings.Contains(id, "/") {
-		return nil, problem.New(problem.NotFound, "there is no lock %q", id)
-	}
-	if l, ok := s.locks.get(id); ok {
-		return l, nil
-	}
-	r, err := s.cfg.Storage.Get(ctx, lockKeys+id)
-	if err != nil {
-		return nil, missing(err, "there is no lock %q", id)
-	}
-	l, err := unpackLock(r.Value)
-	if err == nil {
-		s.locks.put(id, l)
-	}
-	return l, err
 }

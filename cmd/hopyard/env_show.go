@@ -191,9 +191,10 @@ func (cli *envCLI) deleteCommand() *cobra.Command {
 
 func (cli *envCLI) gcCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "gc",
-		Short:   "Remove the files of builds that nobody needs",
-		Long:    "Gc removes the files of old builds by the gateway's rule, which it prints. Their locks stay: activating such a build brings it back.",
+		Use:   "gc",
+		Short: "Remove the files of builds that nobody needs",
+		Long: "Gc removes the files of old builds by the gateway's rule, which it prints, what nobody has used for long from the caches, and locks " +
+			"that nothing has named for long. The locks of builds that are listed stay: activating such a build brings it back.",
 		Example: "  hopyard env gc --project demo",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -213,8 +214,9 @@ func (cli *envCLI) gcCommand() *cobra.Command {
 			if _, err := s.get(cmd.Context(), s.path("environments-usage"), nil, &left); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d builds removed, %s freed\n%d builds stay: %s alone, %s shared with other environments\nrule: %s\n",
-				freed.Builds, size(freed.Bytes), left.Builds, size(left.Exclusive), size(left.Shared), left.Rule)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d builds removed, %s freed\n%d packages left the caches, %d locks left the storage (%s)\n"+
+				"%d builds stay: %s alone, %s shared with other environments\nrule: %s\n",
+				freed.Builds, size(freed.Bytes), freed.Packages, freed.Locks, size(freed.LockBytes), left.Builds, size(left.Exclusive), size(left.Shared), left.Rule)
 			return err
 		},
 	}

@@ -353,10 +353,10 @@ func TestEnvExportsAndCollects(t *testing.T) {
 	if text, err := os.ReadFile(file); err != nil || string(text) != "explicit" {
 		t.Errorf("exported %q, %v", text, err)
 	}
-	d.on("POST /environments-collect", envs.Report{Builds: 2, Bytes: 10_000_000})
+	d.on("POST /environments-collect", envs.Report{Builds: 2, Bytes: 10_000_000, Packages: 7, Locks: 4, LockBytes: 120_000})
 	d.on("GET /environments-usage", envs.Usage{Builds: 3, Exclusive: 1, Shared: 2, Rule: "the last three are kept"})
 	out, _, code := d.run(t, "gc")
-	if code != 0 || !strings.Contains(out, "2 builds removed, 10.0 MB freed") || !strings.Contains(out, "rule: the last three are kept") {
+	if code != 0 || !strings.Contains(out, "2 builds removed, 10.0 MB freed\n7 packages left the caches, 4 locks left the storage (120.0 kB)") || !strings.Contains(out, "rule: the last three are kept") {
 		t.Errorf("gc = %d %s", code, out)
 	}
 	d.on("GET /environments/base/packages", items(store.Item{Name: "numpy", Version: "2.4.6", From: "conda", Channel: "https://c.example/main/", Requested: true}))
