@@ -139,9 +139,10 @@ async function errorOf(response: Response): Promise<ApiError> {
   }
 }
 
-/** The message with a capital and a full stop. */
+/** The message with a capital and a full stop. A file's name at its beginning stays as it is. */
 export function sentence(message: string): string {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  const isName = /^\S*[./_]\w/.test(message);
+  const text = isName ? message : message.charAt(0).toUpperCase() + message.slice(1);
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 

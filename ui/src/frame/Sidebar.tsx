@@ -3,6 +3,7 @@ import { paths } from "../api/client";
 import { useThing } from "../api/store";
 import type { Me, Project } from "../api/types";
 import { EnvironmentIcon, HomeIcon, LogOutIcon, Mark, MembersIcon, OutwardIcon, PersonIcon, ProjectsIcon, RunningIcon, TokensIcon } from "../parts/icons";
+import { useCurrentInView } from "../parts/useCurrentInView";
 import { Link, to, type Route } from "../router";
 import { Account } from "./Account";
 
@@ -47,9 +48,10 @@ function Page({ href, icon: Icon, name, here, count }: PageProps) {
 
 function ProjectNav({ project, page }: { project: string; page: Route["page"] }) {
   const known = useThing<Project>(paths.project(project)).data;
+  const nav = useCurrentInView(page);
   return (
     <>
-      <nav className="nav project" aria-label={`Project ${project}`}>
+      <nav className="nav project" ref={nav} aria-label={`Project ${project}`}>
         <div className="nav-title">{project}</div>
         <Page href={to.project(project)} icon={HomeIcon} name="Home" here={page === "home"} />
         <Page href={to.running(project)} icon={RunningIcon} name="Running" here={page === "running"} count={known?.running ?? 0} />

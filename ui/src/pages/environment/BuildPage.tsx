@@ -33,7 +33,7 @@ interface Props {
 export function BuildPage({ project, name, build: number }: Props) {
   const { data: build, error } = useThing<Build>(paths.build(project, name, number));
   const ended = build !== undefined && hasEnded(build.state);
-  const { progress, stream } = useBuildEvents(project, name, number, build !== undefined && !ended);
+  const { progress, stream } = useBuildEvents(project, name, number, build !== undefined && !ended, error?.status === 404);
   const rights = useRights(project);
   const state = (!ended && !progress.ended && progress.state) || build?.state;
   const failure = build?.failure ?? progress.failure;

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useState } from "react";
 import { paths } from "../../api/client";
 import type { Edit, Environment, Item } from "../../api/environments";
 import { useList, useThing, type Known } from "../../api/store";
@@ -7,6 +7,7 @@ import { Button } from "../../parts/Button";
 import { ErrorNote } from "../../parts/ErrorNote";
 import { PlusIcon } from "../../parts/icons";
 import { SkeletonRows } from "../../parts/Skeleton";
+import { useCurrentInView } from "../../parts/useCurrentInView";
 import { Link, parts, to, type Part } from "../../router";
 import { partNames } from "../../text/environment";
 import { Builds } from "./Builds";
@@ -68,13 +69,7 @@ export function EnvironmentPage({ project, name, part }: Props) {
 
 /** The page's parts. On a narrow screen they scroll, and the one that is open is in view. */
 function Tabs({ project, name, part }: Props) {
-  const nav = useRef<HTMLElement>(null);
-
-  useEffect(() => {
-    const here = nav.current?.querySelector<HTMLElement>("[aria-current]");
-    if (here && nav.current) nav.current.scrollLeft = here.offsetLeft - nav.current.offsetLeft - (nav.current.clientWidth - here.offsetWidth) / 2;
-  }, [part]);
-
+  const nav = useCurrentInView(part);
   return (
     <nav className="tabs" ref={nav} aria-label={`Environment ${name}`}>
       {parts.map((p) => (

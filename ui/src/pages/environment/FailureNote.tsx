@@ -43,16 +43,18 @@ function Near({ names, onTake }: { names: string[]; onTake: Props["onTake"] }) {
   return (
     <p className="near">
       Did you mean
-      {names.map((name) =>
-        onTake ? (
-          <button key={name} type="button" className="chip" onClick={() => onTake(name)}>
-            {name}
-          </button>
-        ) : (
-          <code key={name}>{name}</code>
-        ),
-      )}
-      ?
+      {names.map((name, i) => (
+        <span key={name}>
+          {onTake ? (
+            <button type="button" className="chip" onClick={() => onTake(name)}>
+              {name}
+            </button>
+          ) : (
+            <code>{name}</code>
+          )}
+          {i === names.length - 1 && "?"}
+        </span>
+      ))}
     </p>
   );
 }

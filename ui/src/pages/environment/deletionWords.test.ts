@@ -7,7 +7,7 @@ const build: Build = { project: "demo", environment: "python", build: 3, revisio
 it("says what is freed, and that the lock stays", () => {
   expect(deletionWords(build, [build, { ...build, build: 2, id: "bb" }])).toEqual([
     "It leaves the list with its log, and cannot be rolled back to any more.",
-    "The next collection frees its files, up to 3.0 MiB: less what others share.",
+    "The next collection frees its files, up to 3.0 MiB, less what other builds share.",
     "Revision 2 of environment.yml stays and can be built again. The lock stays, too: a notebook that ran on this build can still make the same environment again.",
   ]);
 });

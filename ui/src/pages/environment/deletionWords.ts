@@ -15,5 +15,5 @@ function filesWords({ build: number, state, id, bytes = 0 }: Build, builds: read
   if (state !== "ready") return "It has no files on disk.";
   const twin = builds.find((other) => other.id === id && other.build !== number && other.state === "ready");
   if (twin) return `Nothing is freed: build ${twin.build} has the same files.`;
-  return `The next collection frees its files, up to ${binarySize(bytes)}: less what others share.`;
+  return `The next collection frees its files, up to ${binarySize(bytes)}, less what other builds share.`;
 }

@@ -9,9 +9,10 @@ const gather = 80; // ms: events that come close together are drawn once
 
 /**
  * What a build tells, from its first event to its end. The stream goes on where it was after a break; that nothing more will come
- * the gateway says when the stream is opened again after its end. A build that begins anew, to be restored, goes on telling.
+ * the gateway says when the stream is opened again after its end. A build that begins anew, to be restored, goes on telling; one that
+ * is gone, because somebody deleted it, is not asked again.
  */
-export function useBuildEvents(project: string, name: string, build: number, going: boolean): { progress: Progress; stream: StreamState } {
+export function useBuildEvents(project: string, name: string, build: number, going: boolean, gone: boolean): { progress: Progress; stream: StreamState } {
   const [progress, setProgress] = useState<Progress>(nothingYet);
   const [stream, setStream] = useState<StreamState>({ kind: "connecting" });
   const open = useRef<EventStream>(undefined);
@@ -50,6 +51,10 @@ export function useBuildEvents(project: string, name: string, build: number, goi
   useEffect(() => {
     if (going) open.current?.start();
   }, [going]);
+
+  useEffect(() => {
+    if (gone) open.current?.pause();
+  }, [gone]);
 
   return { progress, stream };
 }
