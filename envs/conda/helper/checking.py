@@ -1,9 +1,12 @@
 """Looks at packages before they are linked, and refuses those that would do harm."""
 
+import asyncio
 import hashlib
 import json
 import os
 import urllib.parse
+
+from rattler.package_streaming import PackageArchive
 
 from .failures import Failure
 
@@ -29,25 +32,44 @@ def checked(cache, record):
     return [script for script in scripts if script] if record.sha256 and known == record.sha256.hex() else None
 
 
-def check_archive(cache, record):
-    """Compares the hash of an archive in a channel that is a folder: py-rattler does so with downloads only."""
-    if not record.sha256 or checked(cache, record) is not None:
-        return
-    try:
-        with open(urllib.parse.unquote(urllib.parse.urlsplit(record.url).path), "rb") as file:
-            digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read())
-    except FileNotFoundError:
-        return  # py-rattler says so itself
+async def check_archive(cache, record):
+    """Looks at an archive in a channel that is a folder: at its hash, which py-rattler compares of downloads only, and at what
+    cannot be seen any more when it is unpacked."""
+    path = urllib.parse.unquote(urllib.parse.urlsplit(record.url).path)
+    if not record.sha256 or checked(cache, record) is not None or not os.path.exists(path):
+        return  # py-rattler says itself that a file is missing
+    await asyncio.to_thread(check_hash, path, record)
+    await check_members(path, record.name.normalized)
+
+
+def check_hash(path, record):
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read())
     if digest.digest() != record.sha256:
         name = record.name.normalized
         raise Failure("hash_mismatch", f"the file of {folder_of(record)} is not what the channel's index promises", package=name)
 
 
+async def check_members(path, name):
+    """Refuses an archive with a file that would be unpacked outside. py-rattler leaves such a file out without a word when it
+    unpacks, and fails when it lists. Downloads are unpacked as they come, so that there is no archive to list."""
+    archive = await PackageArchive.from_path(path)
+    for section in ("info", "pkg"):
+        try:
+            await archive.list_files(section)
+        except OSError as error:
+            _, escapes, member = str(error).partition("invalid package-relative archive path: ")
+            if not escapes:
+                return  # unpacking tells what else is wrong with it
+            words = f"{name} is refused: its file {member!r} would be put outside of the environment"
+            raise Failure("package_broken", words, package=name) from error
+
+
 def check(cache, record):
     """Refuses a package that would write or read outside of its prefix. Gives the scripts that it carries.
 
-    py-rattler 0.28 refuses entry points that leave the prefix and does not unpack files that do. It believes info/paths.json,
-    though, and links whatever path that names, and it takes symbolic links as they are."""
+    py-rattler 0.28 refuses entry points that leave the prefix and does not unpack files that do: see check_members. It believes
+    info/paths.json, though, and links whatever path that names, and it takes symbolic links as they are."""
     scripts = checked(cache, record)
     if scripts is not None:
         return scripts

@@ -19,7 +19,7 @@ async def install(request, tell):
     """Fetches, checks and links. A package that is refused ends the helper at once: before any of its files is linked."""
     records = revive(request["records"])
     reporter = Reporter(records, request, tell)
-    await asyncio.gather(*[asyncio.to_thread(check_archive, request["packages"], record) for record in records if record.url.startswith("file:")])
+    await asyncio.gather(*[check_archive(request["packages"], record) for record in records if record.url.startswith("file:")])
     task = asyncio.ensure_future(
         rattler.install(
             records,
