@@ -148,6 +148,30 @@ func TestHelperEndsWithItsDriver(t *testing.T) {
 	failure(t, err, driver.Canceled)
 }
 
+func TestHelperThatWasDamagedOnDiskIsMended(t *testing.T) {
+	t.Parallel()
+	cache := filepath.Join(t.TempDir(), "cache")
+	with := func(c *conda.Config) { c.CacheDir = cache }
+	if _, err := newDriver(t, with).Info(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	modules, err := filepath.Glob(filepath.Join(cache, "helper-*", "helper", "*.py"))
+	if err != nil || len(modules) == 0 {
+		t.Fatalf("modules = %v, %v", modules, err)
+	}
+	if err := os.Remove(modules[0]); err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range modules[1:] {
+		if err := os.WriteFile(module, []byte("half a mod"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := newDriver(t, with).Info(t.Context()); err != nil {
+		t.Errorf("Info of the next driver = %v", err)
+	}
+}
+
 func TestToolEnvironmentThatIsGone(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, func(c *conda.Config) { c.Tools.Python = "/nowhere/bin/python" })
