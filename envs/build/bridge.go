@@ -23,6 +23,8 @@ const Kind = "build"
 type Spec struct {
 	// Events is the file to which the builder appends its events.
 	Events string `json:"events"`
+	// Waits says that it begins by waiting for an order: until then there are no events.
+	Waits bool `json:"waits,omitempty"`
 }
 
 // Bridge implements agent.Bridge for one builder. There is nothing to attach to: what a builder has to say is in its file of
@@ -50,6 +52,9 @@ func (b *Bridge) Prepare(context.Context) (agent.Start, error) { return agent.St
 
 // Connect implements agent.Bridge: a builder is up as soon as it runs.
 func (b *Bridge) Connect(ctx context.Context) error {
+	if b.spec.Waits {
+		b.host.Sink.Activity("waiting", false)
+	}
 	ctx, b.stop = context.WithCancel(context.WithoutCancel(ctx)) // Close ends it, after the last event
 	b.done.Go(func() { b.follow(ctx) })
 	return nil

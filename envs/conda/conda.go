@@ -58,6 +58,7 @@ type Driver struct {
 
 	mu     sync.Mutex
 	live   *helper           // for solving and searching; nil until it is needed
+	spare  *helper           // for the next installation; nil where none was made ready
 	known  map[string]string // addresses of channels by name
 	closed bool
 }
@@ -95,11 +96,13 @@ func (d *Driver) Info(ctx context.Context) (driver.Info, error) {
 // Close ends the helper. It is idempotent; a closed driver fails all that is asked of it.
 func (d *Driver) Close() error {
 	d.mu.Lock()
-	h := d.live
-	d.live, d.closed = nil, true
+	helpers := []*helper{d.live, d.spare}
+	d.live, d.spare, d.closed = nil, nil, true
 	d.mu.Unlock()
-	if h != nil {
-		h.end()
+	for _, h := range helpers {
+		if h != nil {
+			h.end()
+		}
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (d *Driver) installConda(ctx context.Context, l *lock.Lock, at driver.Place
 		}
 		r.Records[i] = raw
 	}
-	h, err := d.start()
+	h, err := d.installer()
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,9 @@ const (
 
 // Order is what a builder is told, in a file that only we can read.
 type Order struct {
-	Task    Task       `json:"task"`
+	Task Task `json:"task"`
+	// Worker names the workload that carries it out, where that is not the one that its id stands for.
+	Worker  string     `json:"worker,omitempty"`
 	Lock    *lock.Lock `json:"lock"`
 	Options Options    `json:"options"`
 	// Requested are the normalised names that the spec asks for.

@@ -121,7 +121,7 @@ func (s *Store) Sweep(ctx context.Context) (swept []string, err error) {
 			swept = append(swept, id)
 		}
 	}
-	errs = append(errs, s.sweepFiles(), s.emptyTrash(ctx))
+	errs = append(errs, s.sweepFiles(), s.sweepStandbys(), s.emptyTrash(ctx))
 	return swept, errors.Join(errs...)
 }
 

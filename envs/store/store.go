@@ -5,6 +5,7 @@
 //	m/<id>.json     manifests, written last: what has none is half built and never used
 //	m/<id>.inodes   which files a prefix has, to tell shared bytes from exclusive ones
 //	work/<id>/      order.json, events.jsonl and lock of a builder
+//	work/standby-…/ of a builder that was started ahead: see standby.go
 //	pkgs/<domain>/  extracted conda packages; prefixes are hard links to them
 //	wheels/ uv/     wheels by hash, and uv's unpacked ones, each by domain
 //	pyc/<domain>/   compiled modules, by interpreter and artifact
