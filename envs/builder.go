@@ -18,8 +18,9 @@ import (
 	"github.com/hopyard/hopyard/workloads"
 )
 
-// builderID names the workload that makes a prefix. Whoever wants the same prefix finds it by that; other gateways on this host
-// have names of their own, because a driver takes a workload's name for unique.
+// builderID names the workload that is launched to make a prefix. Whoever wants the same prefix finds it by that, or by the order,
+// which names a standby that took it; other gateways on this host have names of their own, because a driver takes a workload's name
+// for unique.
 func (s *Service) builderID(id string) string { return "build-" + id + "-" + s.siteHash() }
 
 func (s *Service) archiverID(id string) string { return "archive-" + id + "-" + s.siteHash() }
@@ -116,12 +117,12 @@ func (e lostError) failure(memory int64) *driver.Failure {
 func (r *run) attempt(ctx context.Context, p *plan) (*store.Manifest, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.s.cfg.Timeout, errTimedOut)
 	defer cancel()
-	project, done, err := r.launched(ctx, p)
+	w, done, err := r.launched(ctx, p)
 	if err != nil {
 		return nil, r.late(ctx, err)
 	}
 	defer done()
-	result, end, err := r.attend(ctx, project)
+	result, end, err := r.attend(ctx, w)
 	if err != nil {
 		return nil, r.late(ctx, err)
 	}
@@ -133,7 +134,7 @@ func (r *run) attempt(ctx context.Context, p *plan) (*store.Manifest, error) {
 		return nil, result.Failure
 	case result != nil:
 		return nil, driver.Failf(driver.ToolFailed, "the builder said that it was done, but its files are not whole")
-	case end.Asked && project == r.ref.project:
+	case end.Asked && w.project == r.ref.project:
 		return nil, driver.Failf(driver.Canceled, "somebody stopped the builder")
 	default:
 		return nil, lostError{end}
@@ -153,19 +154,21 @@ func (r *run) late(ctx context.Context, err error) error {
 	return driver.Failf(driver.TimedOut, "the build took longer than %s", r.s.cfg.Timeout)
 }
 
-// launched finds the builder of the prefix or launches one, and tells whose project it runs in. done gives back the slot that it
-// took.
-func (r *run) launched(ctx context.Context, p *plan) (project string, done func(), err error) {
-	if project, found, err := r.join(ctx); err != nil || found {
-		return project, func() {}, err
+// worker is the workload that makes a prefix, and the project that it runs in.
+type worker struct{ project, id string }
+
+// launched finds the builder of the prefix or has one begin. done gives back the slot that it took.
+func (r *run) launched(ctx context.Context, p *plan) (w worker, done func(), err error) {
+	if w, found, err := r.join(ctx); err != nil || found {
+		return w, func() {}, err
 	}
 	if p == nil && r.rec.Workload != "" && !r.recovered {
 		r.recovered = true // its builder has ended while nobody looked; its last words are there
-		return r.ref.project, func() {}, nil
+		return worker{r.ref.project, r.rec.Workload}, func() {}, nil
 	}
 	order, err := r.ordered(ctx, p)
 	if err != nil {
-		return "", nil, err
+		return w, nil, err
 	}
 	select {
 	case r.s.slots <- struct{}{}:
@@ -174,27 +177,48 @@ func (r *run) launched(ctx context.Context, p *plan) (project string, done func(
 		select {
 		case r.s.slots <- struct{}{}:
 		case <-ctx.Done():
-			return "", nil, context.Cause(ctx)
+			return w, nil, context.Cause(ctx)
 		}
 		r.wait("")
 	}
-	project, err = r.launch(ctx, order)
+	w, err = r.launch(ctx, order)
 	if err != nil {
 		<-r.s.slots
-		return "", nil, err
+		return w, nil, err
 	}
-	return project, func() { <-r.s.slots }, nil
+	return w, func() { <-r.s.slots }, nil
 }
 
 // join looks for a builder that is at work on the prefix, for whatever project.
-func (r *run) join(ctx context.Context) (project string, found bool, err error) {
+func (r *run) join(ctx context.Context) (w worker, found bool, err error) {
 	unlock, err := r.s.files.lock(ctx, r.rec.ID)
 	if err != nil {
-		return "", false, err
+		return w, false, err
 	}
 	defer unlock()
-	w, found, err := r.s.workload(ctx, r.s.builderID(r.rec.ID))
-	return w.Project, found && r.s.atWork(w, r.rec.ID), err
+	info, found, err := r.s.builder(ctx, r.rec.ID)
+	return worker{info.Project, info.ID}, found && r.s.atWork(info, r.rec.ID), err
+}
+
+// builders are the names that the workload which makes a prefix may have: a standby's that was given its order, or its own.
+func (s *Service) builders(id string) []string {
+	names := []string{s.builderID(id)}
+	if w := s.cfg.Store.Worker(id); w != "" {
+		if name, ok := s.standbyOf(w); ok && !s.cfg.Store.Waits(name) {
+			names = append(names, w)
+		}
+	}
+	return names
+}
+
+// builder finds the workload that makes a prefix.
+func (s *Service) builder(ctx context.Context, id string) (w workloads.Info, found bool, err error) {
+	for _, name := range s.builders(id) {
+		if w, found, err = s.workload(ctx, name); err != nil || found {
+			break
+		}
+	}
+	return w, found, err
 }
 
 // atWork says whether a builder of a prefix is, or is only about to end.
@@ -265,43 +289,54 @@ func (r *run) beginAnew(why string) error {
 	return nil
 }
 
-// launch starts a builder, unless somebody else has meanwhile, and tells whose project it runs in.
-func (r *run) launch(ctx context.Context, order store.Order) (project string, err error) {
+// launch has a builder begin, unless somebody else has meanwhile.
+func (r *run) launch(ctx context.Context, order store.Order) (w worker, err error) {
 	unlock, err := r.s.files.lock(ctx, r.rec.ID)
 	if err != nil {
-		return "", err
+		return w, err
 	}
 	defer unlock()
 	for {
-		w, found, err := r.s.workload(ctx, r.s.builderID(r.rec.ID))
+		info, found, err := r.s.builder(ctx, r.rec.ID)
 		if err != nil {
-			return "", err
+			return w, err
 		}
 		if !found {
 			break
 		}
-		if r.s.atWork(w, r.rec.ID) {
-			return w.Project, nil
+		if r.s.atWork(info, r.rec.ID) {
+			return worker{info.Project, info.ID}, nil
 		}
-		if _, err := r.s.cfg.Workloads.Ended(ctx, w.Project, w.ID); err != nil && !problem.Is(err, problem.NotFound) {
-			return "", err
+		if _, err := r.s.cfg.Workloads.Ended(ctx, info.Project, info.ID); err != nil && !problem.Is(err, problem.NotFound) {
+			return w, err
 		}
 	}
-	if err := r.s.cfg.Store.Order(r.rec.ID, order); err != nil {
-		return "", fault(err)
+	if w, ok, err := r.assign(ctx, order); err != nil || ok {
+		return w, err
 	}
-	if err := r.beginAnew("the builder starts"); err != nil {
-		return "", err
+	w = worker{r.ref.project, r.s.builderID(r.rec.ID)}
+	if err := r.commission(ctx, order, w.id, "the builder starts"); err != nil {
+		return w, err
 	}
-	if err := r.update(ctx, func(b *buildRecord) { b.Workload = r.s.builderID(b.ID) }); err != nil {
-		return "", err
+	if err := r.s.launch(ctx, By{User: r.rec.By}, w.project, w.id, r.rec.ID, r.title()); err != nil {
+		return w, driver.Failf(driver.ToolFailed, "the builder cannot be started: %w", err)
 	}
-	err = r.s.launch(ctx, By{User: r.rec.By}, r.ref.project, r.s.builderID(r.rec.ID), r.rec.ID, fmt.Sprintf("%s build %d", r.ref.name, r.ref.n))
-	if err != nil {
-		return "", driver.Failf(driver.ToolFailed, "the builder cannot be started: %w", err)
-	}
-	return r.ref.project, nil
+	return w, nil
 }
+
+// commission writes down the order and who carries it out, and says so.
+func (r *run) commission(ctx context.Context, order store.Order, workload, words string) error {
+	if err := r.s.cfg.Store.Order(r.rec.ID, order); err != nil {
+		return fault(err)
+	}
+	if err := r.beginAnew(words); err != nil {
+		return err
+	}
+	return r.update(ctx, func(b *buildRecord) { b.Workload = workload })
+}
+
+// title is what the list of workloads calls the builder.
+func (r *run) title() string { return fmt.Sprintf("%s build %d", r.ref.name, r.ref.n) }
 
 // order is what the builder of a plan is told.
 func (s *Service) order(p *plan) (store.Order, error) {
@@ -316,23 +351,27 @@ func (s *Service) order(p *plan) (store.Order, error) {
 
 // launch starts a builder as a workload of a project.
 func (s *Service) launch(ctx context.Context, by By, project, workload, id, name string) error {
-	spec, err := json.Marshal(build.Spec{Events: s.cfg.Store.Events(id)})
+	return s.start(ctx, workloads.Request{
+		Project: project, Owner: by.User, Name: name, Labels: map[string]string{"prefix": id}, Workload: scheduling.Workload{ID: workload},
+	}, build.Spec{Events: s.cfg.Store.Events(id)}, "--id", id)
+}
+
+// start starts the program that builds.
+func (s *Service) start(ctx context.Context, req workloads.Request, spec build.Spec, args ...string) error {
+	text, err := json.Marshal(spec)
 	if err != nil {
 		return fmt.Errorf("launch builder: %w", err)
 	}
-	argv := append(slices.Clone(s.cfg.Builder), "--store", s.cfg.Store.Dir(), "--id", id)
-	_, err = s.cfg.Workloads.Launch(ctx, workloads.Request{
-		Project: project, Owner: by.User, Name: name, Labels: map[string]string{"prefix": id},
-		Workload: scheduling.Workload{
-			ID: workload, Kind: build.Kind, Argv: argv, Env: s.cfg.BuilderEnv, Dir: s.cfg.Store.Dir(), Spec: spec,
-			Limits: scheduling.Limits{MemoryBytes: s.cfg.MemoryBytes},
-		},
-	})
+	w := &req.Workload
+	w.Kind, w.Env, w.Dir, w.Spec = build.Kind, s.cfg.BuilderEnv, s.cfg.Store.Dir(), text
+	w.Argv = slices.Concat(s.cfg.Builder, []string{"--store", s.cfg.Store.Dir()}, args)
+	w.Limits = scheduling.Limits{MemoryBytes: s.cfg.MemoryBytes}
+	_, err = s.cfg.Workloads.Launch(ctx, req)
 	return err
 }
 
 // attend copies the builder's events into the log until it says its result, or has ended without.
-func (r *run) attend(ctx context.Context, project string) (result *driver.Event, end workloads.End, err error) {
+func (r *run) attend(ctx context.Context, w worker) (result *driver.Event, end workloads.End, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type ended struct {
@@ -340,9 +379,8 @@ func (r *run) attend(ctx context.Context, project string) (result *driver.Event,
 		err error
 	}
 	over := make(chan ended, 1)
-	workload := r.s.builderID(r.rec.ID)
 	go func() {
-		e, err := r.s.cfg.Workloads.Ended(ctx, project, workload)
+		e, err := r.s.cfg.Workloads.Ended(ctx, w.project, w.id)
 		if problem.Is(err, problem.NotFound) { // before we looked
 			err = nil
 		}
@@ -437,8 +475,10 @@ func (r *run) clear(ctx context.Context) error {
 	if err != nil || shared {
 		return err
 	}
-	if err := r.s.stopWorkload(ctx, r.s.builderID(id)); err != nil {
-		return err
+	for _, name := range r.s.builders(id) {
+		if err := r.s.stopWorkload(ctx, name); err != nil {
+			return err
+		}
 	}
 	if _, whole := r.s.cfg.Store.Manifest(id); whole {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -200,6 +201,12 @@ func builder(args []string) int {
 	id, control := args[3], os.Getenv("CONTROL")
 	has := func(what string) bool { _, err := os.Stat(filepath.Join(control, what)); return err == nil }
 	pid := fmt.Sprint(os.Getpid())
+	if args[2] == "--standby" {
+		defer st.RemoveStandby(id)
+		if id = awaited(st, id, control); id == "" {
+			return 0
+		}
+	}
 	_ = os.WriteFile(filepath.Join(control, "pid-"+pid), nil, 0o600)
 	held, err := st.Lock(context.Background(), id)
 	if err != nil {
@@ -264,9 +271,23 @@ func builder(args []string) int {
 	return 0
 }
 
+// awaited waits for an order as a standby does: for long, or not at all if it is told to be "impatient".
+func awaited(st *store.Store, name, control string) (id string) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	life := patience
+	if _, err := os.Stat(filepath.Join(control, "impatient")); err == nil {
+		life = time.Millisecond
+	}
+	_ = os.WriteFile(filepath.Join(control, "standby-"+fmt.Sprint(os.Getpid())), []byte(name), 0o600)
+	id, _ = st.Await(ctx, name, life)
+	return id
+}
+
 // solver is a driver that finds one wheel for every name.
 type solver struct {
 	mu       sync.Mutex
+	conda    bool              // it finds packages of a channel instead; guarded by mu
 	versions map[string]string // other than "1.0"; guarded by mu
 	solves   int               // guarded by mu
 	hold     chan struct{}     // when set, a solve waits for it; guarded by mu
@@ -310,6 +331,9 @@ func (d *solver) lock(req driver.Request) *lock.Lock {
 		names = append(names, r.Name)
 	}
 	slices.Sort(names)
+	if d.conda {
+		return packages(names)
+	}
 	l := &lock.Lock{Version: lock.FormatVersion, Kind: lock.Venv, Platform: "linux-64", Python: "3.11", Base: &lock.Base{Path: "/usr/bin/python3", Version: "3.11.7"}}
 	for _, name := range names {
 		version := d.versions[name]
@@ -319,6 +343,19 @@ func (d *solver) lock(req driver.Request) *lock.Lock {
 		file := name + "-" + version + "-py3-none-any.whl"
 		l.Wheels = append(l.Wheels, lock.Wheel{
 			Name: name, Version: version, Filename: file, URL: "https://example.org/" + file, SHA256: fmt.Sprintf("%064x", len(name)+len(version)*100+int(name[0])*7+int(version[0])), Size: 100,
+		})
+	}
+	return l
+}
+
+// packages is a lock of packages from a channel.
+func packages(names []string) *lock.Lock {
+	l := &lock.Lock{Version: lock.FormatVersion, Kind: lock.Conda, Platform: "linux-64", Channels: []string{"https://channel.example/made"}}
+	for _, name := range names {
+		file := name + "-1.0-0.conda"
+		l.Packages = append(l.Packages, lock.Package{
+			Name: name, Version: "1.0", Build: "0", Subdir: "noarch", URL: "https://channel.example/made/noarch/" + file,
+			SHA256: fmt.Sprintf("%064x", len(name)*1000+int(name[0])), Size: 100, Noarch: "generic",
 		})
 	}
 	return l

@@ -312,7 +312,7 @@ func (s *Service) Forget(ctx context.Context, by By, project string) error {
 			return err
 		}
 	}
-	return s.disband(ctx, project)
+	return errors.Join(s.EndStandbys(ctx, project), s.disband(ctx, project))
 }
 
 // audit takes note of what somebody did; a lost note is logged and stops nothing.

@@ -173,8 +173,8 @@ func (s *Service) activeLock(ctx context.Context, env envRecord) (*lock.Lock, er
 	return s.LockByID(ctx, b.Lock)
 }
 
-// Solve is a dry run: what a build would hold, and how that differs from the build in use. It changes nothing. An error whose cause
-// is known has a *driver.Failure in its chain.
+// Solve is a dry run: what a build would hold, and how that differs from the build in use. It changes nothing; a builder may be
+// started ahead for the build that may follow. An error whose cause is known has a *driver.Failure in its chain.
 func (s *Service) Solve(ctx context.Context, project, name string, t Try) (Solution, error) {
 	active, p, findings, err := s.dryRun(ctx, project, name, t)
 	if err != nil {
@@ -186,6 +186,9 @@ func (s *Service) Solve(ctx context.Context, project, name string, t Try) (Solut
 	}
 	if !ready {
 		sol.Download = s.download(p)
+		if refusal(findings) == nil {
+			s.keepReady(project, t.By.User, p, 0)
+		}
 	}
 	return sol, nil
 }

@@ -220,21 +220,29 @@ func (r *run) wait(why string) {
 
 // work takes the build from the state that it is in to Ready. The first error ends it.
 func (r *run) work(ctx context.Context) error {
-	if r.rec.State == Building && r.rec.ID != "" {
-		return r.produce(ctx, nil)
-	}
-	if r.rec.Restore {
-		p, err := r.restored(ctx)
-		if err != nil {
-			return err
-		}
-		return r.produce(ctx, p)
-	}
-	p, err := r.settled(ctx)
+	p, err := r.planned(ctx)
 	if err != nil {
 		return err
 	}
-	return r.produce(ctx, p)
+	if err := r.produce(ctx, p); err != nil {
+		return err
+	}
+	if !r.rec.Reused { // somebody is at work on it
+		r.s.keepReady(r.ref.project, r.rec.By, p, standbyPause)
+	}
+	return nil
+}
+
+// planned says what to make; nil where an earlier process had begun with that.
+func (r *run) planned(ctx context.Context) (*plan, error) {
+	switch {
+	case r.rec.State == Building && r.rec.ID != "":
+		return nil, nil
+	case r.rec.Restore:
+		return r.restored(ctx)
+	default:
+		return r.settled(ctx)
+	}
 }
 
 // env reads the build's environment.

@@ -34,7 +34,8 @@ type Config struct {
 	Drivers   Drivers
 	// Rules are the site's.
 	Rules policy.Rules
-	// Builder is the command that makes builds; "--store DIR --id ID" is added. BuilderEnv is its whole environment.
+	// Builder is the command that makes builds; "--store DIR" and "--id ID" or "--standby NAME" are added. BuilderEnv is its whole
+	// environment.
 	Builder    []string
 	BuilderEnv []string
 	// Starter gives the content of a project's first environment. A problem.Unavailable while that is not known yet.
@@ -44,6 +45,8 @@ type Config struct {
 	Now     func() time.Time // nil means time.Now
 	// Builds is how many may be built at once; half the processors by default.
 	Builds int
+	// Standbys is how many builders may be kept ready at once, each for a project of its own; 2 by default, none if it is negative.
+	Standbys int
 	// Keep is how many ready builds of each environment stay on disk; 3 by default.
 	Keep int
 	// MemoryBytes bounds a builder, where the host can; Timeout bounds how long it may take, an hour by default.
@@ -79,6 +82,8 @@ type Service struct {
 	firsts  keyed         // held by who makes a project's first environment
 	collect chan struct{} // asks for a collection
 
+	standbys standbys
+
 	mu   sync.Mutex // guards runs
 	runs map[buildRef]*run
 }
@@ -89,12 +94,13 @@ func New(cfg Config) *Service {
 		cfg.Now = time.Now
 	}
 	cfg.Builds = cmp.Or(max(cfg.Builds, 0), max(runtime.NumCPU()/2, 1))
+	cfg.Standbys = cmp.Or(cfg.Standbys, 2)
 	cfg.Keep = cmp.Or(max(cfg.Keep, 0), 3)
 	cfg.Timeout = cmp.Or(cfg.Timeout, time.Hour)
 	cfg.Site = cmp.Or(cfg.Site, cfg.Store.Dir())
 	s := &Service{
 		cfg: cfg, lane: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Builds), collect: make(chan struct{}, 1),
-		runs: map[buildRef]*run{},
+		standbys: standbys{byProject: map[string]*standby{}}, runs: map[buildRef]*run{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -109,9 +115,12 @@ func (s *Service) Start() {
 	s.wg.Go(s.scrubAtTimes)
 }
 
-// Close lets go of the builds, which another Service takes up again, and waits for the Service's own work to end.
+// Close lets go of the builds, which another Service takes up again, ends the builders that are kept ready, and waits for the
+// Service's own work to end.
 func (s *Service) Close() error {
+	s.standbys.mu.Lock() // no more of them
 	s.cancel()
+	s.standbys.mu.Unlock()
 	s.wg.Wait()
 	return nil
 }

@@ -231,17 +231,20 @@ func (s *Service) recoverOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wanted := map[string]bool{}
+	wanted, named := map[string]bool{}, map[string]bool{} // builders for which a build waits, and all that builds tell of
 	for _, b := range builds {
+		named[b.value.Workload] = true
 		if b.value.State.Ended() {
 			continue
 		}
-		wanted[s.builderID(b.value.ID)] = true
+		for _, name := range append(s.builders(b.value.ID), b.value.Workload) {
+			wanted[name] = true
+		}
 		if err := s.enqueue(ctx, b.value.Project, b.value.Environment); err != nil {
 			return err
 		}
 	}
-	if err := s.stopOrphans(ctx, before, wanted); err != nil {
+	if err := s.stopOrphans(ctx, before, wanted, named); err != nil {
 		return err
 	}
 	swept, err := s.cfg.Store.Sweep(ctx)
@@ -251,14 +254,15 @@ func (s *Service) recoverOnce(ctx context.Context) error {
 	return err
 }
 
-// stopOrphans ends builders that no build waits for: their gateway was killed while it canceled them. Archivers go on.
-func (s *Service) stopOrphans(ctx context.Context, running []workloads.Info, wanted map[string]bool) error {
+// stopOrphans ends builders that no build waits for: their gateway was killed while it canceled them. Archivers go on. A standby
+// that no build has named ends by itself, and may be another process's.
+func (s *Service) stopOrphans(ctx context.Context, running []workloads.Info, wanted, named map[string]bool) error {
 	for _, w := range running {
 		if isArchiver(w.ID) {
 			s.wg.Go(func() { s.followArchiver(w.Project, s.archived(w.ID)) })
 			continue
 		}
-		if w.Kind != build.Kind || wanted[w.ID] {
+		if _, ahead := s.standbyOf(w.ID); w.Kind != build.Kind || wanted[w.ID] || ahead && !named[w.ID] {
 			continue
 		}
 		err := s.cfg.Workloads.Stop(ctx, w.Project, w.ID, "")

@@ -57,7 +57,7 @@ type Config struct {
 
 // Default is the configuration where nothing is said.
 func Default() Config {
-	return Config{Data: "data", Listen: "127.0.0.1:8890", LogLevel: "info"}
+	return Config{Data: "data", Listen: "127.0.0.1:8890", LogLevel: "info", Environments: Environments{Standby: true}}
 }
 
 // read takes what the file says into c and leaves the rest as it is. It reports every unknown key and wrong type, each with its

@@ -37,6 +37,8 @@ type Environments struct {
 	Credentials string `yaml:"credentials"`
 	// Builds is how many may be built at once; 0 means half of the processors.
 	Builds int `yaml:"builds"`
+	// Standby has a builder kept ready for who is at work on an environment, for a minute at a time; true where nothing is said.
+	Standby bool `yaml:"standby"`
 	// Keep is how many ready builds of each environment stay on disk; 0 means 3.
 	Keep int `yaml:"keep"`
 	// Memory bounds each program that solves or builds; 0 means 4 GiB.
@@ -138,11 +140,15 @@ func (h *house) openEnvironments(c Config) error {
 		return err
 	}
 	e := c.Environments
+	standbys := 0 // as many as is usual
+	if !e.Standby {
+		standbys = -1
+	}
 	h.makers = m
 	h.envs = envs.New(envs.Config{
 		Storage: h.site.db.Storage(), Queue: h.site.db.Queue(), Workloads: h.runs, Store: s, Drivers: m, Rules: e.Rules,
 		Builder: builder, BuilderEnv: toolEnviron(), Starter: m.Starter, Order: m.Order, Audit: h.site.people, Log: h.log,
-		Builds: e.Builds, Keep: e.Keep, MemoryBytes: int64(e.Memory), Timeout: e.Timeout.Duration, Site: string(h.dir),
+		Builds: e.Builds, Standbys: standbys, Keep: e.Keep, MemoryBytes: int64(e.Memory), Timeout: e.Timeout.Duration, Site: string(h.dir),
 	})
 	return nil
 }

@@ -50,6 +50,8 @@ type Environments interface {
 	Archive(ctx context.Context, by envs.By, project, name string, build int) (envs.Archive, error)
 	GetArchive(ctx context.Context, project, name string, build int) (envs.Archive, error)
 	Search(ctx context.Context, project, text, from string, limit int) ([]driver.Found, error)
+	// EndStandbys ends the builders that are kept ready for a project.
+	EndStandbys(ctx context.Context, project string) error
 	Usage(ctx context.Context, project string) (envs.Usage, error)
 	Collect(ctx context.Context, by envs.By, project string) (envs.Report, error)
 	Policy(ctx context.Context, project string) (envs.PolicyView, error)

@@ -141,7 +141,7 @@ func (a *API) solve(c echo.Context) error {
 	if err := readJSON(c, &body); err != nil {
 		return err
 	}
-	try := envs.Try{Text: body.Text}
+	try := envs.Try{By: auth.By(c), Text: body.Text}
 	if len(body.Add)+len(body.Remove)+len(body.Upgrade) > 0 {
 		if body.Text != nil {
 			return problem.New(problem.Invalid, "send either a text or a change to the newest one")

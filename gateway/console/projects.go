@@ -141,6 +141,11 @@ func (a *API) updateProject(c echo.Context) error {
 
 func (a *API) deleteProject(c echo.Context) error {
 	ctx, project := c.Request().Context(), c.Param("project")
+	if a.envs != nil {
+		if err := a.envs.EndStandbys(ctx, project); err != nil { // no work of anybody's is in them
+			return err
+		}
+	}
 	v, err := a.viewProject(ctx, projects.Project{Name: project}, "")
 	if err != nil {
 		return err

@@ -154,6 +154,8 @@ func (s *shelf) Pin(_ context.Context, by envs.By, project, name string, n int, 
 	return envs.Build{Number: n, Pinned: pinned}, s.note("Pin", "%d %v", n, pinned)
 }
 
+func (s *shelf) EndStandbys(context.Context, string) error { return nil }
+
 func (s *shelf) Cancel(_ context.Context, by envs.By, project, name string, n int) error {
 	return s.note("Cancel", "%d by %s", n, by.User)
 }
