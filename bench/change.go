@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/bits"
+	"net/http"
 	"os"
 	"slices"
 	"time"
@@ -17,15 +19,18 @@ var toggles = []struct{ do, undo map[string]any }{
 	{adding("traitlets=5.14.3"), adding("traitlets=5.16.1")},
 	{adding("setuptools"), removing("setuptools")},
 	{adding("urllib3"), removing("urllib3")},
+	{adding("filetype"), removing("filetype")},
 }
 
 // mark is a small package that is in the environments of this case alone, so that nobody else has built them.
 const mark = "odd-names"
 
 // changes is how many of them are measured: less than give the lock with all of them, with which the caches are filled.
-const changes = 9
+const changes = 16
 
-// change measures a change of one package where all packages are in the caches, beside an installation of the same records.
+// change measures a change of one package where all packages are in the caches, beside an installation of the same records: in turns
+// by a builder that was kept ready, as people find it who have just tried the change or built another, and by one that is started
+// for it, as after a pause.
 func (b *benchmark) change(ctx context.Context) error {
 	s, err := b.siteFor(ctx)
 	if err != nil {
@@ -41,7 +46,7 @@ func (b *benchmark) change(ctx context.Context) error {
 	if _, _, _, err := s.edit(ctx, project, name, adding(mark)); err != nil {
 		return err
 	}
-	var ours, alone, inside samples
+	var ready, started, alone, inside samples
 	parts := map[string]samples{}
 	done := make([]bool, len(toggles))
 	for i := 1; i <= changes; i++ {
@@ -51,20 +56,24 @@ func (b *benchmark) change(ctx context.Context) error {
 			edit = toggles[n].undo
 		}
 		done[n] = !done[n]
-		begin := time.Now()
-		answered, ready, events, err := s.edit(ctx, project, name, edit)
+		kept := i%4 < 2 // and each change both ways
+		took, cut, err := s.changeOnce(ctx, project, name, edit, kept)
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(events, isLaunch) {
-			return errors.New("nothing was built: another case has made the same before")
-		}
-		ours = append(ours, ready.Seconds())
-		for part, took := range partsOf(begin, answered, ready, events) {
-			parts[part] = append(parts[part], milliseconds(took))
+		if kept {
+			ready = append(ready, took.Seconds())
+			for part, took := range cut {
+				parts[part] = append(parts[part], milliseconds(took))
+			}
+		} else {
+			started = append(started, took.Seconds())
 		}
 		if b.alone {
 			continue
+		}
+		if _, err := s.keptReady(ctx, project, name, nil); err != nil { // nothing of ours starts meanwhile
+			return err
 		}
 		whole, within, err := s.installAlone(ctx, project, name)
 		if err != nil {
@@ -72,15 +81,9 @@ func (b *benchmark) change(ctx context.Context) error {
 		}
 		alone, inside = append(alone, whole.Seconds()), append(inside, within.Seconds())
 	}
-	if !b.alone {
-		b.within("change of one package, warm cache, p50", ours.at(0.5), alone.at(0.5), "s", rattlerAlone, 1.2)
-		b.within("change of one package, warm cache, least", ours.at(0), alone.at(0), "s", rattlerAlone, 1.2)
-		b.beside("the same, beside an installation in a process that runs, p50", ours.at(0.5), inside.at(0.5), "s", rattlerAlone, inside.at(0.5)/ours.at(0.5), 0)
-	} else {
-		b.figure("change of one package, warm cache, p50", ours.at(0.5), "s")
-	}
+	b.changed(ready, started, alone, inside)
 	for _, part := range partNames {
-		b.figure("of it "+part+", p50", parts[part].at(0.5), "ms")
+		b.figure("of it, with a builder kept ready, "+part+", p50", parts[part].at(0.5), "ms")
 	}
 	a, err := s.activation(ctx, project, name)
 	if err != nil {
@@ -89,12 +92,100 @@ func (b *benchmark) change(ctx context.Context) error {
 	return s.kernelRunsOn(ctx, project, a)
 }
 
+// changed reports what changes took.
+func (b *benchmark) changed(ready, started, alone, inside samples) {
+	const what = "change of one package, warm cache, "
+	if b.alone {
+		b.figure(what+"with a builder kept ready, p50", ready.at(0.5), "s")
+		b.figure(what+"without, p50", started.at(0.5), "s")
+		return
+	}
+	b.within(what+"with a builder kept ready, p50", ready.at(0.5), alone.at(0.5), "s", rattlerAlone, 1.2)
+	b.within(what+"with a builder kept ready, least", ready.at(0), alone.at(0), "s", rattlerAlone, 1.2)
+	b.beside(what+"without, p50", started.at(0.5), alone.at(0.5), "s", rattlerAlone, alone.at(0.5)/started.at(0.5), 0)
+	b.beside(what+"with one, beside an installation in a process that runs, p50", ready.at(0.5), inside.at(0.5), "s", rattlerAlone, inside.at(0.5)/ready.at(0.5), 0)
+}
+
+// changeOnce measures one change, with a builder that was kept ready or without.
+func (s *site) changeOnce(ctx context.Context, project, name string, edit map[string]any, kept bool) (time.Duration, map[string]time.Duration, error) {
+	standby, err := s.keptReady(ctx, project, name, edit)
+	if err != nil {
+		return 0, nil, err
+	}
+	if !kept {
+		if err := s.call(ctx, http.MethodPost, "/projects/"+project+"/workloads/"+standby+"/stop", nil, nil); err != nil {
+			return 0, nil, err
+		}
+		if err := s.waiting(ctx, project, func(id string) bool { return id == "" }); err != nil {
+			return 0, nil, err
+		}
+	}
+	begin := time.Now()
+	answered, ready, events, err := s.edit(ctx, project, name, edit)
+	if err != nil {
+		return 0, nil, err
+	}
+	began := slices.IndexFunc(events, isLaunch)
+	switch {
+	case began < 0:
+		err = errors.New("nothing was built: another case has made the same before")
+	case kept != (events[began].Text == standbyStarts):
+		err = fmt.Errorf("the builder was kept ready: %v, want %v", !kept, kept)
+	}
+	return ready, partsOf(begin, answered, ready, events), err
+}
+
+// reading is how long a person reads the answer of a dry run, at least.
+const reading = time.Second
+
+// keptReady tries a change, waits until a builder is kept ready for it, reads the answer, and gives the builder's name.
+func (s *site) keptReady(ctx context.Context, project, name string, edit map[string]any) (id string, err error) {
+	if err := s.call(ctx, http.MethodPost, environmentPath(project, name)+"/solve", edit, &struct{}{}); err != nil {
+		return "", err
+	}
+	err = s.waiting(ctx, project, func(found string) bool {
+		id = found
+		return id != ""
+	})
+	if err != nil {
+		return "", err
+	}
+	select {
+	case <-time.After(reading):
+		return id, nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// waiting looks for the builder that waits for an order in a project until that is what is wanted; no name means that there is none.
+func (s *site) waiting(ctx context.Context, project string, wanted func(id string) bool) error {
+	return s.proc.until(ctx, time.Minute, func(ctx context.Context) error {
+		var list struct {
+			Items []struct{ ID, Kind, State, Activity string } `json:"items"`
+		}
+		if err := s.call(ctx, http.MethodGet, "/projects/"+project+"/workloads", nil, &list); err != nil {
+			return err
+		}
+		id := ""
+		for _, w := range list.Items {
+			if w.Kind == "build" && w.State == "running" && w.Activity == "waiting" {
+				id = w.ID
+			}
+		}
+		if !wanted(id) {
+			return errors.New("no builder is kept ready, or still one")
+		}
+		return nil
+	})
+}
+
 // fillCaches builds an environment with all that the changes bring, once.
 func (s *site) fillCaches(ctx context.Context) error {
 	if err := s.project(ctx, "warm"); err != nil {
 		return err
 	}
-	if _, _, _, err := s.edit(ctx, "warm", "python", adding(mark, "wheel", "traitlets=5.14.3", "setuptools", "urllib3")); err != nil {
+	if _, _, _, err := s.edit(ctx, "warm", "python", adding(mark, "wheel", "traitlets=5.14.3", "setuptools", "urllib3", "filetype")); err != nil {
 		return err
 	}
 	_, err := s.teach(ctx, "warm", "python")
@@ -119,8 +210,8 @@ func (s *site) installAlone(ctx context.Context, project, name string) (whole, i
 const (
 	inQueue   = "request, queue and plan"
 	inSolve   = "solve and policy"
-	inLaunch  = "launch of the builder"
-	inHelper  = "start of the helper"
+	inLaunch  = "order taken by the builder"
+	inHelper  = "helper begins"
 	inCheck   = "packages looked up and checked"
 	inLink    = "link"
 	inFinish  = "compile, check, seal, manifest"
@@ -130,7 +221,9 @@ const (
 
 var partNames = []string{inRequest, inQueue, inSolve, inLaunch, inHelper, inCheck, inLink, inFinish, inSay}
 
-func isLaunch(e driver.Event) bool { return e.Text == "the builder starts" }
+const standbyStarts = "the builder that was kept ready starts"
+
+func isLaunch(e driver.Event) bool { return e.Text == standbyStarts || e.Text == "the builder starts" }
 
 // partsOf cuts a build at the times of its events. The finish of the builder is told by its last event but one.
 func partsOf(begin time.Time, answered, ready time.Duration, events []driver.Event) map[string]time.Duration {
