@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -99,27 +101,71 @@ func (s *Store) CollectCaches(ctx context.Context, unused time.Duration) (Collec
 		return done, err
 	}
 	before := time.Now().Add(-unused)
-	var errs []error
+	unwanted := map[string]int64{} // bytes by path
 	for _, path := range items {
 		if err := context.Cause(ctx); err != nil {
 			return done, err
 		}
-		bytes, idle := s.idle(path, before)
-		if !idle {
-			continue
+		if bytes, idle := s.idle(path, before); idle {
+			unwanted[path] = bytes
 		}
-		trashed, err := s.toTrash(path)
-		if err == nil {
-			os.Remove(path + ".lock") // the installer's own
-			err = s.empty(ctx, trashed)
-		}
+	}
+	if err := s.forgetUnpacked(slices.Collect(maps.Keys(unwanted))...); err != nil {
+		return done, err
+	}
+	var errs []error
+	for path, bytes := range unwanted {
+		err := s.discardCached(ctx, path)
 		if err == nil {
 			done.IDs = append(done.IDs, filepath.Base(path))
 			done.Bytes += bytes
 		}
 		errs = append(errs, err)
 	}
+	slices.Sort(done.IDs)
 	return done, errors.Join(errs...)
+}
+
+// discardCached removes one thing from the caches, which are locked.
+func (s *Store) discardCached(ctx context.Context, path string) error {
+	trashed, err := s.toTrash(path)
+	if err != nil {
+		return err
+	}
+	os.Remove(path + ".lock") // the installer's own
+	return s.empty(ctx, trashed)
+}
+
+// forgetUnpacked removes what uv has noted of unpacked wheels that are about to go, or have gone already: it would believe that they
+// are there, and fail. A note is a link to the folder, and a file beside it.
+func (s *Store) forgetUnpacked(going ...string) error {
+	caches, err := filepath.Glob(s.path("uv/*/wheels-*"))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, cache := range caches {
+		errs = append(errs, filepath.WalkDir(cache, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.Type() != fs.ModeSymlink {
+				return err
+			}
+			to, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			if !filepath.IsAbs(to) {
+				to = filepath.Join(filepath.Dir(path), to)
+			}
+			if _, err := os.Lstat(to); err == nil && !slices.Contains(going, to) {
+				return nil
+			}
+			for _, ending := range []string{".rev", ".http", ".msgpack"} {
+				os.Remove(path + ending)
+			}
+			return os.Remove(path)
+		}))
+	}
+	return errors.Join(errs...)
 }
 
 // cacheItems are the things in the caches that come and go as one, by trust domain.

@@ -2,6 +2,8 @@ package store
 
 import (
 	"bytes"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -13,6 +15,20 @@ func FuzzInodes(f *testing.F) {
 		list, err := decodeInodes(b)
 		if err == nil && !bytes.Equal(list.encode(), b) {
 			t.Errorf("decode(%q) encodes differently", b)
+		}
+	})
+}
+
+func FuzzRecord(f *testing.F) {
+	f.Add("a.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\na-1.dist-info/RECORD,,\n")
+	f.Add("../up,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n\"a,b\",md5=x,\n")
+	f.Add("\"")
+	f.Fuzz(func(t *testing.T, text string) {
+		files, _ := parseRecord(strings.NewReader(text))
+		for _, file := range files {
+			if !filepath.IsLocal(file.Path) || len(file.SHA256) != 64 {
+				t.Errorf("parseRecord(%q) has %+v", text, file)
+			}
 		}
 	})
 }

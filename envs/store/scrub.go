@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,15 +20,16 @@ import (
 
 // Damage is a file of the cache that is not what its package says.
 type Damage struct {
-	Package string // the folder in the cache
+	Package string // the folder in the cache, or the wheel
 	Path    string // in the package
 	Why     string
 
 	dir string // of the package
 }
 
-// Scrub reads every extracted package in the caches and compares its files with the hashes that came with it: a write through one
-// environment would be in all that share the file. It gives what differs, sorted, and goes on where a package cannot be read.
+// Scrub reads everything in the caches that came with hashes and compares: extracted conda packages and unpacked wheels with the lists
+// that are in them, because a write through one environment would be in all that share the file, and downloaded wheels with their
+// names. It gives what differs, in the order of its place, and goes on where something cannot be read.
 func (s *Store) Scrub(ctx context.Context) ([]Damage, error) { return s.scrub(ctx, 0) }
 
 // ScrubGently is Scrub in the background: it rests nine times as long as it reads.
@@ -45,18 +47,17 @@ func (s *Store) Scrubbed() time.Time {
 func (s *Store) scrubbedPath() string { return s.path("pkgs", "scrubbed") }
 
 func (s *Store) scrub(ctx context.Context, rests int) ([]Damage, error) {
-	packages, err := filepath.Glob(s.path("pkgs/*/*/info/paths.json"))
+	items, err := s.scrubItems()
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(packages)
 	var all []Damage
-	for _, list := range packages {
+	for _, dir := range items {
 		if err := context.Cause(ctx); err != nil {
 			return all, fmt.Errorf("scrub: %w", err)
 		}
 		began := time.Now()
-		all = append(all, scrubPackage(ctx, filepath.Dir(filepath.Dir(list)))...)
+		all = append(all, s.inspect(ctx, dir)...)
 		select {
 		case <-time.After(time.Duration(rests) * time.Since(began)):
 		case <-ctx.Done():
@@ -66,6 +67,40 @@ func (s *Store) scrub(ctx context.Context, rests int) ([]Damage, error) {
 		return all, fmt.Errorf("scrub: %w", err)
 	}
 	return all, nil
+}
+
+// scrubItems are the folders in the caches that can be compared with something.
+func (s *Store) scrubItems() ([]string, error) {
+	var items []string
+	for pattern, below := range map[string]int{"pkgs/*/*/info/paths.json": 2, "wheels/*/" + hashGlob: 0, "uv/*/archive-*/*/*.dist-info/RECORD": 2} {
+		found, err := filepath.Glob(s.path(pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range found {
+			for range below {
+				path = filepath.Dir(path)
+			}
+			items = append(items, path)
+		}
+	}
+	slices.Sort(items)
+	return slices.Compact(items), nil
+}
+
+// inspect compares what is in one of those folders.
+func (s *Store) inspect(ctx context.Context, dir string) []Damage {
+	domain, _ := filepath.Rel(s.dir, dir)
+	kind, domain, _ := strings.Cut(domain, string(filepath.Separator))
+	domain, _, _ = strings.Cut(domain, string(filepath.Separator))
+	switch kind {
+	case "wheels":
+		return scrubWheel(ctx, dir)
+	case "uv":
+		return scrubUnpacked(ctx, dir, s.path("wheels", domain))
+	default:
+		return scrubPackage(ctx, dir)
+	}
 }
 
 // Expelled is a package that is out of the cache, and the prefixes that have a damaged file of it.
@@ -92,19 +127,20 @@ func (s *Store) Expel(ctx context.Context, damage []Damage) ([]Expelled, error) 
 	var all []Expelled
 	var errs []error
 	for _, dir := range dirs(damage) {
-		found := scrubPackage(ctx, dir)
+		found := s.inspect(ctx, dir)
 		if err := context.Cause(ctx); err != nil {
 			return all, errors.Join(append(errs, err)...)
 		}
 		if len(found) == 0 {
 			continue
 		}
-		e := Expelled{filepath.Base(dir), holders(lists, found)}
-		trashed, err := s.toTrash(dir)
+		e := Expelled{found[0].Package, holders(lists, found)}
+		err := s.forgetUnpacked(dir)
 		if err == nil {
-			os.Remove(dir + ".lock") // the installer's own
+			err = s.discardCached(ctx, dir)
+		}
+		if err == nil {
 			all = append(all, e)
-			err = s.empty(ctx, trashed)
 		}
 		errs = append(errs, err)
 	}
