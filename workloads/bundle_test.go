@@ -142,6 +142,14 @@ func pid(t testing.TB, r workloads.Request) int {
 	return n
 }
 
+// finish tells the programs in a folder that wait for it to end.
+func finish(t testing.TB, dir string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "done"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func running(pid int) bool { return agent.ProcessOf(pid).Started != 0 }
 
 // is waits until a workload is in that state.

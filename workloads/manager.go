@@ -114,10 +114,7 @@ func (m *Manager) launch(ctx context.Context, w *workload, sw scheduling.Workloa
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	w.rec.Handle = &h
-	w.mu.Unlock()
-	if err := w.save(ctx); err != nil {
+	if err := w.update(ctx, func(r *record) { r.Handle = &h }); err != nil {
 		return errors.Join(err, m.cfg.Driver.Stop(context.WithoutCancel(ctx), h, 0))
 	}
 	m.wg.Go(w.watch)
@@ -245,11 +242,7 @@ func (m *Manager) Rename(ctx context.Context, project, id, name string) error {
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	w.rec.Name = name
-	w.mu.Unlock()
-	defer m.tell(w)
-	return w.save(ctx)
+	return w.update(ctx, func(r *record) { r.Name = name })
 }
 
 // Attach opens a connection to the workload's agent. The caller closes it. socket is as for agent.Dial.
@@ -298,8 +291,7 @@ func (m *Manager) Restart(ctx context.Context, project, id string, to *Move) err
 	if err != nil || to == nil {
 		return err
 	}
-	w.set(func() { w.rec.Environment = to.Environment })
-	return w.save(ctx)
+	return w.update(ctx, func(r *record) { r.Environment = to.Environment })
 }
 
 // Subscribe yields a hint for every change until the context ends; then the channel is closed. A subscriber that does not

@@ -67,24 +67,25 @@ func (m *Manager) recover(ctx context.Context) error {
 }
 
 // adopt takes a stored workload up again. One without a handle was being launched when its gateway died: something may have been
-// started under its ID; it is swept, since nobody has got an answer.
-func (m *Manager) adopt(rec storage.Record) {
+// started under its ID; it is swept, since nobody has got an answer. It returns nil for one that is known already, or cannot be
+// read.
+func (m *Manager) adopt(rec storage.Record) *workload {
 	project, id, ok := splitKey(rec.Key)
 	r, err := decode(rec.Value)
 	if !ok || err != nil {
 		m.cfg.Log.Error("stored workload cannot be read", "key", rec.Key, "error", err)
-		return
+		return nil
 	}
 	w := &workload{m: m, project: project, id: id, rec: r, rev: rec.Rev, changed: make(chan struct{}), gone: make(chan struct{})}
 	w.state = agent.State{Phase: agent.Running, Started: r.Started, LastActivity: r.Started, Activity: "unknown"}
 	m.mu.Lock()
-	_, known := m.live[id] // the list broke off, and begins again
+	known := m.live[id] != nil || m.reserved[id] // the list broke off and begins again, or we launch it
 	if !known {
 		m.live[id] = w
 	}
 	m.mu.Unlock()
 	if known {
-		return
+		return nil
 	}
 	switch {
 	case r.Handle == nil:
@@ -95,6 +96,7 @@ func (m *Manager) adopt(rec storage.Record) {
 	default:
 		m.wg.Go(w.watch)
 	}
+	return w
 }
 
 // Settled waits until the agents of all recovered workloads have told their state, or the time is over.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,8 +52,7 @@ func (m *Manager) Stop(ctx context.Context, project, id, by string) error {
 
 // askStop marks the workload and puts the job into the queue.
 func (m *Manager) askStop(ctx context.Context, w *workload) error {
-	w.set(func() { w.rec.Stopping = true })
-	err := w.save(ctx)
+	err := w.update(ctx, func(r *record) { r.Stopping = true })
 	if errors.Is(err, errForgotten) {
 		m.drop(w, "")
 		return nil
@@ -154,85 +152,6 @@ func (m *Manager) stopStored(ctx context.Context, job stopJob) error {
 			return err
 		}
 	}
-}
-
-// lookEvery is how often storage is looked at for what no hint told.
-const lookEvery = 15 * time.Second
-
-// follow drops the workloads that other processes have stopped.
-func (m *Manager) follow() {
-	hints := make(chan struct{}, 1)
-	m.wg.Go(func() { m.watchStorage(hints) })
-	if m.Recovered(m.ctx) != nil {
-		return
-	}
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	for {
-		select {
-		case <-hints:
-		case <-look.C:
-		case <-m.ctx.Done():
-			return
-		}
-		if err := m.dropForgotten(m.ctx); err != nil && m.ctx.Err() == nil {
-			m.cfg.Log.Warn("stored workloads could not be listed", "error", err)
-		}
-	}
-}
-
-// watchStorage gives a hint whenever a workload has been removed from storage.
-func (m *Manager) watchStorage(hints chan<- struct{}) {
-	watcher, err := m.cfg.Storage.Watch(m.ctx, prefix)
-	if err != nil {
-		m.cfg.Log.Warn("storage cannot be watched", "error", err)
-		return
-	}
-	defer watcher.Close()
-	for {
-		change, err := watcher.Next(m.ctx)
-		if err != nil && !errors.Is(err, storage.ErrMissed) {
-			return
-		}
-		if err == nil && !change.Deleted {
-			continue
-		}
-		if project, id, ok := splitKey(change.Key); err == nil && ok {
-			if _, err := m.find(project, id); err != nil {
-				continue // we did it ourselves
-			}
-		}
-		select {
-		case hints <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// dropForgotten drops what is in memory and not in storage. It looks at memory first: what is launched meanwhile is stored
-// before it is known here.
-func (m *Manager) dropForgotten(ctx context.Context) error {
-	m.mu.Lock()
-	known := maps.Clone(m.live)
-	m.mu.Unlock()
-	for q := (storage.Query{Prefix: prefix}); ; {
-		page, err := m.cfg.Storage.List(ctx, q)
-		if err != nil {
-			return fmt.Errorf("workloads: %w", err)
-		}
-		for _, rec := range page.Records {
-			if _, id, ok := splitKey(rec.Key); ok {
-				delete(known, id)
-			}
-		}
-		if q.After = page.Next; page.Next == "" {
-			break
-		}
-	}
-	for _, w := range known {
-		m.drop(w, "")
-	}
-	return nil
 }
 
 // StopAll ends all workloads of all projects, eight at a time; tell hears of each before it ends.

@@ -105,11 +105,11 @@ func (w *workload) end(reason string) {
 // errForgotten means that another process has carried out the workload's end.
 var errForgotten = errors.New("workloads: ended and forgotten by another process")
 
-// save writes the record. Another process may have marked it as stopping meanwhile (`hopyard stop` beside a gateway);
-// that mark is kept.
-func (w *workload) save(ctx context.Context) error {
+// update changes the record, here and in storage. What other processes have written meanwhile stays.
+func (w *workload) update(ctx context.Context, change func(*record)) error {
 	w.saving.Lock()
 	defer w.saving.Unlock()
+	w.set(func() { change(&w.rec) })
 	for {
 		w.mu.Lock()
 		b, err := w.rec.encode()
@@ -125,14 +125,14 @@ func (w *workload) save(ctx context.Context) error {
 		if !errors.Is(err, storage.ErrConflict) {
 			return err
 		}
-		if err := w.reread(ctx); err != nil {
+		if err := w.reread(ctx, change); err != nil {
 			return err
 		}
 	}
 }
 
-// reread takes over what another process wrote; saving is held.
-func (w *workload) reread(ctx context.Context) error {
+// reread takes over what another process wrote and changes that; saving is held.
+func (w *workload) reread(ctx context.Context, change func(*record)) error {
 	stored, err := w.m.cfg.Storage.Get(ctx, key(w.project, w.id))
 	if errors.Is(err, storage.ErrNotFound) {
 		return errForgotten
@@ -144,14 +144,39 @@ func (w *workload) reread(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !r.Started.Equal(w.rec.Started) {
+	if !r.Started.Equal(w.started()) {
 		return errForgotten // and its ID is used again
 	}
-	w.rev = stored.Rev
-	w.rec.Stopping = w.rec.Stopping || r.Stopping
+	change(&r)
+	w.takeOver(r, stored.Rev)
 	return nil
+}
+
+// refresh takes over what is stored, if another process has written it since.
+func (w *workload) refresh(stored storage.Record) {
+	w.saving.Lock()
+	defer w.saving.Unlock()
+	r, err := decode(stored.Value)
+	if err != nil || stored.Rev <= w.rev || stored.Key != key(w.project, w.id) || !r.Started.Equal(w.started()) {
+		return
+	}
+	w.takeOver(r, stored.Rev)
+}
+
+// takeOver replaces what is known by what is stored; saving is held. What is being stopped stays so.
+func (w *workload) takeOver(r record, rev storage.Revision) {
+	w.set(func() {
+		r.Stopping = r.Stopping || w.rec.Stopping
+		w.rec = r
+	})
+	w.rev = rev
+}
+
+// revision is that of what is stored, as far as it is known here.
+func (w *workload) revision() storage.Revision {
+	w.saving.Lock()
+	defer w.saving.Unlock()
+	return w.rev
 }
 
 func (w *workload) handle() (scheduling.Handle, bool) {
