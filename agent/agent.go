@@ -164,8 +164,9 @@ func open(ctx context.Context, cfg Config) (*Agent, error) {
 	}, nil
 }
 
-// lastWait is how long the end of a program waits for gateways to read it. One that does not will look at the file.
-const lastWait = 500 * time.Millisecond
+// lastWait is how long the end of a program waits for gateways to read it: those that read have it at once, unless the machine is
+// very busy. One that does not read will look at the file.
+const lastWait = 2 * time.Second
 
 // finish leaves the program's fate on disk, lets watchers and clients read to the end, and ends.
 func (a *Agent) finish(exit Exit) error {

@@ -80,8 +80,18 @@ func TestClientsReadToTheEnd(t *testing.T) {
 
 func TestProgramThatDiesIsRestartedSoOften(t *testing.T) {
 	t.Parallel()
-	p := launch(t, `echo $$ >> pids; [ -e stay ] && exec sleep 1000; sleep 0.1; exit 4`, restarts(2))
+	p := launch(t, `echo $$ >> pids; [ -e stay ] && exec sleep 1000; read line < fifo; exit 4`, restarts(2), func(w *scheduling.Workload) {
+		if err := syscall.Mkfifo(filepath.Join(w.Dir, "fifo"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
 	w, states := p.watch()
+	for gen := range uint32(3) { // one that dies before it is up is not started again
+		until(t, states, "life", func(s agent.State) bool { return s.Phase == agent.Running && s.Gen == gen+1 })
+		if err := os.WriteFile(filepath.Join(p.dir, "fifo"), []byte("go\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s := until(t, states, "death", phase(agent.Dead))
 	if s.Gen != 3 || s.ExitCode != 4 || !strings.Contains(s.Reason, "exited with code 4") {
 		t.Errorf("state = %+v, want generation 3 dead with code 4", s)
@@ -167,7 +177,7 @@ func TestProgramThatIgnoresAllIsStoppedInTime(t *testing.T) {
 	pids := p.pids("pids")
 	begin := time.Now()
 	p.stop(400 * time.Millisecond)
-	if took := time.Since(begin); took > 10*time.Second {
+	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("Stop() took %s", took)
 	}
 	if running(pids[0]) {
@@ -277,7 +287,7 @@ func TestUsageIsTold(t *testing.T) {
 
 func TestCallsAtOnceAreAllAnswered(t *testing.T) {
 	t.Parallel()
-	p := launch(t, `trap : INT; : > up; while :; do sleep 0.01; done`, restarts(1))
+	p := launch(t, `trap : INT; : > up; while :; do sleep 0.01; done`, restarts(100)) // an interrupt before the trap is its death
 	p.file("up")
 	w, _ := p.watch()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

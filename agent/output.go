@@ -79,12 +79,12 @@ func (o *output) add(b []byte) {
 	o.size += int64(n)
 }
 
-// lastWords gives the end of the output of a program that has ended. It waits a moment for what is still in the pipe;
-// a descendant that lives on may hold the pipe for longer than anybody wants to wait.
+// lastWords gives the end of the output of a program that has ended, with all that descended from it. It waits for what is still in
+// the pipe, but not for ever: a descendant that cannot die holds it.
 func (o *output) lastWords() string {
 	select {
 	case <-o.drained:
-	case <-time.After(200 * time.Millisecond):
+	case <-time.After(2 * time.Second):
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -82,7 +82,7 @@ func (a *Agent) do(ctx context.Context, c call) (any, error) {
 	}
 }
 
-// stable is how long a program must have run for its earlier deaths to be forgotten.
+// stable is how long a program must have been up for its earlier deaths to be forgotten. How long it took to come up does not count.
 const stable = 10 * time.Second
 
 // supervise runs generation after generation of the program until it is stopped or has ended well, or, where the workload
@@ -92,10 +92,9 @@ func (a *Agent) supervise() Exit {
 	runtime.LockOSThread()
 	deaths := 0
 	for gen := uint32(1); ; gen++ {
-		began := time.Now()
 		g := &generation{a: a, n: gen}
 		out := g.run()
-		if time.Since(began) > stable {
+		if out.cameUp && time.Since(out.since) > stable {
 			deaths = 0
 		}
 		switch {
@@ -172,6 +171,7 @@ type outcome struct {
 	stopped bool // it was asked for
 	restart bool // and another is to follow
 	cameUp  bool
+	since   time.Time // when it came up
 	code    int
 	how     string
 	fate    error  // why it never came up
@@ -294,14 +294,14 @@ func (g *generation) watch(ctx context.Context, up <-chan error) (o outcome) {
 				g.prog.stop(a.ctx, false, time.Second)
 				return o
 			}
-			o.cameUp = true
+			o.cameUp, o.since = true, time.Now()
 			a.setState(func(s *State) { s.Phase, s.Reason = Running, "" })
 			go a.ready(ctx, g.bridge)
 		case <-g.prog.done:
 			killDescendants()
 			select {
 			case err := <-up: // just before
-				o.cameUp = o.cameUp || err == nil
+				o.cameUp, o.since = err == nil, time.Now()
 			default:
 			}
 			return o

@@ -71,7 +71,7 @@ func (d *Driver) Info(context.Context) (scheduling.Info, error) {
 }
 
 // launchWait is how long a Launch waits for another of the same ID to come to its end.
-const launchWait = 5 * time.Second
+const launchWait = 30 * time.Second
 
 // Launch implements scheduling.Driver.
 func (d *Driver) Launch(ctx context.Context, w scheduling.Workload) (scheduling.Handle, error) {

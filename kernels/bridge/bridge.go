@@ -342,7 +342,7 @@ func (b *Bridge) stderr(parent []byte, text string) []byte {
 }
 
 // lastWait is how long the last words of a kernel may take to be read. They are here already, and end with its process.
-const lastWait = time.Second
+const lastWait = 5 * time.Second
 
 // Close implements agent.Bridge.
 func (b *Bridge) Close() error {

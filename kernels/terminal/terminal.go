@@ -137,7 +137,7 @@ func (b *Bridge) Lost(string, bool) {}
 func (b *Bridge) Cut(uint64, uint64) []byte { return nil }
 
 // lastWait is how long the last words of a shell may take to be read. They are here already, and end with its processes.
-const lastWait = time.Second
+const lastWait = 5 * time.Second
 
 // Close implements agent.Bridge.
 func (b *Bridge) Close() error {
