@@ -27,7 +27,7 @@ import (
 	"github.com/hopyard/hopyard/workloads"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // TestMain lets the test binary be its own agents. It has a secret in its environment that no program may see.
 func TestMain(m *testing.M) {
@@ -55,6 +55,7 @@ type world struct {
 	noEnv   error
 	specs   string
 	files   string
+	wait    time.Duration // for a kernel's first answer
 	close   func()
 }
 
@@ -76,7 +77,7 @@ func setup(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w := &world{
-		t: t, storage: memory.NewStorage(), queue: memory.NewQueue(), driver: localtest.Driver(t), specs: t.TempDir(), files: t.TempDir(),
+		t: t, wait: patience, storage: memory.NewStorage(), queue: memory.NewQueue(), driver: localtest.Driver(t), specs: t.TempDir(), files: t.TempDir(),
 		env: kernels.Environment{Name: "analytics", Build: 12, ID: "0123456789abcdef", Version: "3.11.7", Prefix: t.TempDir()},
 	}
 	w.env.Bin = filepath.Join(w.env.Prefix, "bin")
@@ -109,7 +110,7 @@ func (w *world) open() {
 		return dir, os.MkdirAll(dir, 0o700)
 	}
 	w.Manager = kernels.New(kernels.Config{
-		Workloads: w.runs, Storage: w.storage, Env: w, SpecDirs: []string{w.specs}, Log: log, StartWait: patience,
+		Workloads: w.runs, Storage: w.storage, Env: w, SpecDirs: []string{w.specs}, Log: log, StartWait: w.wait,
 		Root: func(project string) (string, error) { return folder(project) },
 		Home: func(project, user string) (string, error) { return folder("homes", project, user) },
 	})

@@ -1,7 +1,6 @@
 package kernels_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -81,9 +80,9 @@ func TestKernelThatDiesAtStartTellsWhyAndLeavesNothing(t *testing.T) {
 func TestKernelThatTakesLongIsStarting(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	k, err := w.StartKernel(ctx, ann, kernels.StartRequest{Spec: "late"})
+	w.wait = 50 * time.Millisecond
+	w.restart()
+	k, err := w.StartKernel(t.Context(), ann, kernels.StartRequest{Spec: "late"})
 	if err != nil || k.Activity != "starting" {
 		t.Errorf("StartKernel() = %+v, %v, want starting", k, err)
 	}

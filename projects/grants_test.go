@@ -129,10 +129,12 @@ func TestChangeOfPasswordEndsBrowserSessionsAndKeepsTokens(t *testing.T) {
 func TestExpiryEndsGrants(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.clock.stop() // so that the token has not expired before it is used
 	_, secret, err := b.people.CreateToken(t.Context(), projects.By{}, projects.NewToken{User: "sam", TTL: 150 * time.Millisecond})
 	must(t, err)
 	g := b.grant(t, secret, "demo")
 	wantEnd(t, g)
+	b.clock.run()
 	_, err = b.people.Authenticate(t.Context(), secret, "demo")
 	wantCode(t, err, problem.Unauthenticated)
 }

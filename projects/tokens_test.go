@@ -146,7 +146,7 @@ func wantChange(t *testing.T, changes <-chan projects.Change, want projects.Chan
 			if c == want {
 				return
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("no change %+v", want)
 		}
 	}

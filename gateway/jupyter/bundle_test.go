@@ -37,7 +37,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // TestMain lets the test binary be the agent of its kernels, and a gateway that can be killed.
 func TestMain(m *testing.M) {

@@ -82,7 +82,7 @@ func kill(t *testing.T, child *exec.Cmd) {
 // claim waits for the next job that is due, which must be the one with that ID.
 func claim(t *testing.T, q queue.Queue, id string) queue.Claim {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	claims, err := q.Claim(ctx, []string{"build"}, 1, time.Hour)
 	if err != nil || len(claims) != 1 || claims[0].Job.ID != id {
@@ -253,7 +253,7 @@ func TestOtherProcessWritesAreNoticed(t *testing.T) {
 	if err := <-ours; err != nil {
 		t.Errorf("Apply() = %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	seen, last := map[storage.Revision]bool{}, slices.Max(slices.Collect(maps.Values(acknowledged)))
 	for !seen[last] {

@@ -1,6 +1,7 @@
 package tcpstat_test
 
 import (
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -12,7 +13,11 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/internal/tcpstat"
+	"golang.org/x/sys/unix"
 )
+
+// patience is how long a test waits for what should come at once: machines are busy.
+const patience = 2 * time.Minute
 
 // pair is a TCP connection with both ends.
 func pair(t *testing.T, address string) (ours, theirs *net.TCPConn) {
@@ -52,6 +57,18 @@ func accepted(t *testing.T, c syscall.RawConn) uint64 {
 	return n
 }
 
+// full says whether the peer's system takes no more: something waits, and nothing is on its way.
+func full(t *testing.T, c syscall.RawConn) bool {
+	t.Helper()
+	var info *unix.TCPInfo
+	var err error
+	cerr := c.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) })
+	if err := errors.Join(cerr, err); err != nil {
+		t.Fatal(err)
+	}
+	return info.Notsent_bytes > 0 && info.Unacked == 0
+}
+
 func TestAcceptedCountsWhatTheSystemHasTaken(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
@@ -79,11 +96,29 @@ func TestAcceptedCountsWhatTheSystemHasTaken(t *testing.T) {
 func TestAcceptedCountsAWriteThatBrokeOff(t *testing.T) {
 	t.Parallel()
 	ours, theirs := pair(t, "127.0.0.1:0")
+	if err := theirs.SetReadBuffer(64 << 10); err != nil {
+		t.Fatal(err)
+	}
 	r := raw(t, ours)
 	base := accepted(t, r)
-	ours.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-	n, err := ours.Write(make([]byte, 32<<20))
-	if err == nil {
+	type result struct {
+		n   int
+		err error
+	}
+	written := make(chan result)
+	go func() {
+		n, err := ours.Write(make([]byte, 32<<20))
+		written <- result{n, err}
+	}()
+	for deadline := time.Now().Add(patience); !full(t, r); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("the peer takes all")
+		}
+	}
+	_ = ours.SetWriteDeadline(time.Unix(1, 0))
+	broken := <-written
+	n := broken.n
+	if broken.err == nil {
 		t.Fatal("all of it was written, though nobody reads")
 	}
 	if got := accepted(t, r) - base; got != uint64(n) {
@@ -93,7 +128,7 @@ func TestAcceptedCountsAWriteThatBrokeOff(t *testing.T) {
 		t.Errorf("Acked() = %d, %v, want less than %d", acked-base, err, n)
 	}
 	go func() { _, _ = io.Copy(io.Discard, theirs) }()
-	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
 		if acked, err := tcpstat.Acked(r); err == nil && acked-base == uint64(n) {
 			break
 		}

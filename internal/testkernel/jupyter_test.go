@@ -18,11 +18,11 @@ km = KernelManager(kernel_name="testkernel", transport=sys.argv[1])
 km.start_kernel()
 kc = km.client()
 kc.start_channels()
-kc.wait_for_ready(timeout=20)
+kc.wait_for_ready(timeout=120)
 
 def outputs(code, **kw):
     out = []
-    reply = kc.execute_interactive(code, timeout=20, output_hook=lambda m: out.append((m["msg_type"], m["content"], m["buffers"])), **kw)
+    reply = kc.execute_interactive(code, timeout=120, output_hook=lambda m: out.append((m["msg_type"], m["content"], m["buffers"])), **kw)
     return reply["content"]["status"], [o for o in out if o[0] not in ("status", "execute_input")]
 
 status, out = outputs("1")
@@ -36,11 +36,11 @@ assert out[0][1]["text"] == "me\n", out
 assert kc.is_alive() and kc.hb_channel.is_beating()
 
 kc.execute("sleep 60000")
-while kc.get_iopub_msg(timeout=20)["msg_type"] != "execute_input": pass
+while kc.get_iopub_msg(timeout=120)["msg_type"] != "execute_input": pass
 km.interrupt_kernel()
-assert kc.get_shell_msg(timeout=20)["content"]["ename"] == "KeyboardInterrupt"
+assert kc.get_shell_msg(timeout=120)["content"]["ename"] == "KeyboardInterrupt"
 km.restart_kernel()
-kc.wait_for_ready(timeout=20)
+kc.wait_for_ready(timeout=120)
 assert outputs("env KERNEL_TEST")[1][0][1]["data"]["text/plain"] == "from the spec"
 kc.stop_channels()
 km.shutdown_kernel()

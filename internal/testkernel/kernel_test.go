@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,7 +43,7 @@ type kernel struct {
 	last   string // msg_id of the last request
 }
 
-// program starts path as a kernel whose sockets are in a folder of the test, or on free ports of the loopback.
+// program starts path as a kernel whose sockets are in a folder of the test, or on a loopback address of its own.
 func program(t testing.TB, transport, path string, args ...string) (*kernel, map[string]zmq.Config) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "kernel") // t.TempDir may be too long for a socket's address
@@ -52,20 +52,20 @@ func program(t testing.TB, transport, path string, args ...string) (*kernel, map
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	conn := map[string]any{"transport": transport, "ip": filepath.Join(dir, "kernel"), "key": key, "signature_scheme": "hmac-sha256"}
+	if transport == "tcp" {
+		conn["ip"] = loopback()
+	}
 	where := make(map[string]zmq.Config)
 	for name, port := range ports {
 		cfg := zmq.Config{Network: "unix", Addr: fmt.Sprintf("%s-%d", conn["ip"], port), Type: zmq.Dealer, Identity: "client"}
 		if transport == "tcp" {
-			port = freePort(t)
-			cfg.Network, cfg.Addr = "tcp", fmt.Sprintf("127.0.0.1:%d", port)
+			port += 20_000
+			cfg.Network, cfg.Addr = "tcp", fmt.Sprintf("%s:%d", conn["ip"], port)
 		}
 		if name == wire.IOPub {
 			cfg.Type = zmq.Sub
 		}
 		conn[name+"_port"], where[name] = port, cfg
-	}
-	if transport == "tcp" {
-		conn["ip"] = "127.0.0.1"
 	}
 	text, _ := json.Marshal(conn)
 	file := filepath.Join(dir, "connection.json")
@@ -86,20 +86,16 @@ func program(t testing.TB, transport, path string, args ...string) (*kernel, map
 	return k, where
 }
 
-func freePort(t testing.TB) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+// loopback is an address of this machine that nobody else uses: a port that is free on it stays free.
+func loopback() string {
+	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
 }
 
 // connected starts a kernel and waits until what it publishes is heard.
 func connected(t testing.TB, transport, path string, args ...string) *kernel {
 	t.Helper()
 	k, where := program(t, transport, path, args...)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for _, channel := range []string{wire.IOPub, wire.Shell, wire.Control, wire.Stdin} {
 		ch, err := zmq.DialWhenReady(ctx, where[channel])

@@ -130,7 +130,7 @@ type message struct {
 func (c *client) until(stop func(message) bool) []message {
 	c.t.Helper()
 	var all []message
-	timer := time.AfterFunc(60*time.Second, func() { _ = c.c.Close() })
+	timer := time.AfterFunc(3*time.Minute, func() { _ = c.c.Close() })
 	defer timer.Stop()
 	for {
 		ev, _, err := c.c.Next(func() []byte { return nil })

@@ -38,7 +38,7 @@ func listen(t *testing.T, base string) *websocket.Conn {
 	}
 	_ = resp.Body.Close()
 	t.Cleanup(func() { _ = ws.Close() })
-	_ = ws.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = ws.SetReadDeadline(time.Now().Add(2 * time.Minute))
 	return ws
 }
 

@@ -101,10 +101,11 @@ var jobCases = []testCase{
 	{"job is not claimed before its time", on(func(t *testing.T, q handle) {
 		at := time.Now().Add(brief)
 		q.enqueue(queue.Job{ID: "later", Kind: "build", NotBefore: at, Priority: 9}, job("now"))
-		q.one("now", lasting)
-		q.one("later", lasting)
-		if now := time.Now(); now.Before(at) {
-			t.Errorf("claimed %s too early", at.Sub(now))
+		for range 2 { // the later one may be due before either is claimed
+			c := q.claim(1, lasting)[0]
+			if now := time.Now(); c.Job.ID == "later" && now.Before(at) {
+				t.Errorf("claimed %s too early", at.Sub(now))
+			}
 		}
 	})},
 	{"job is given to one of many", on(func(t *testing.T, q handle) {

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	patience = 20 * time.Second       // for what must happen in the end
+	patience = 2 * time.Minute        // for what must happen in the end
 	lasting  = time.Hour              // a lease that outlives its case
-	soon     = 5 * time.Second        // what should take a second, on a machine that is busy
+	soon     = time.Minute            // what should take a second, on a machine that is very busy
 	brief    = 100 * time.Millisecond // a lease or delay that is waited for
 )
 

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	patience = 30 * time.Second // for what must happen in the end
-	grace    = 2 * time.Second  // for programs that do not end when they are asked
+	patience = 2 * time.Minute // for what must happen in the end
+	grace    = 2 * time.Second // for programs that do not end when they are asked
 )
 
 // World is one empty place of the driver under test, on this host: the suite looks at the files and processes of the

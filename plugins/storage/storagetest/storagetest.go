@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	patience = 20 * time.Second // for what must happen in the end
-	soon     = 5 * time.Second  // for what should take a second, on a machine that is busy
+	patience = 2 * time.Minute // for what must happen in the end
+	soon     = time.Minute     // for what should take a second, on a machine that is very busy
 )
 
 // World is one empty store of the backend under test.
