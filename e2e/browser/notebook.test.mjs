@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch, open, shot, steps } from '../lib/browser.mjs';
 import { Gateway } from '../lib/gateway.mjs';
-import { Lab } from '../lib/lab.mjs';
+import { Lab, sevenFaults } from '../lib/lab.mjs';
 
 let gateway, browser, page;
 
 before(async () => {
   [gateway, browser] = await Promise.all([Gateway.start(), launch()]);
   page = await open(browser);
-  page.expect(...ownFaults);
+  page.expect(...sevenFaults);
   await page.goto(gateway.login);
 });
 
@@ -18,10 +18,6 @@ after(async () => {
   await browser?.close();
   await gateway?.close();
 });
-
-// Notebook 7.6.5 makes these two mistakes in front of every server, jupyter_server too: settings of its shortcuts are asked for
-// before they are read, and a page without a Mermaid renderer is asked for one.
-const ownFaults = [/Cannot read properties of undefined \(reading 'schema'\)/, /reading 'updateRenderOption'/];
 
 const cell = { cell_type: 'code', id: 'one', metadata: {}, source: 'print(6 * 7)', outputs: [], execution_count: null };
 const kernelspec = { name: 'python3', display_name: 'Python 3 (ipykernel)', language: 'python' };

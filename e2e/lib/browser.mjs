@@ -29,7 +29,7 @@ export const away = /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_E
 // asserts that there were none.
 export async function open(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  context.setDefaultTimeout(30_000);
+  context.setDefaultTimeout(120_000);
   const errors = [];
   const allowed = [...excused];
   const note = text => { if (!allowed.some(x => x.test(text))) errors.push(text); };

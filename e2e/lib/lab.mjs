@@ -1,7 +1,11 @@
 // What a person does in JupyterLab, said once.
 import { until } from './until.mjs';
 
-// Lab drives JupyterLab's page.
+// Notebook 7.6.5 makes these two mistakes in front of every server, jupyter_server too: settings of its shortcuts are asked for
+// before they are read, and a page without a Mermaid renderer is asked for one.
+export const sevenFaults = [/Cannot read properties of undefined \(reading 'schema'\)/, /reading 'updateRenderOption'/];
+
+// Lab drives JupyterLab's page, and Notebook 7's, which has the same parts.
 export class Lab {
   constructor(page) { this.page = page; }
 
@@ -63,6 +67,9 @@ export class Lab {
   }
 
   async text(cell) { return (await cell.locator('.jp-OutputArea-output').allInnerTexts()).join(''); }
+
+  // What the toolbar says of the kernel's build.
+  get notice() { return this.notebook.locator('.hopyard-environment-notice'); }
 
   tool(command) { return this.notebook.locator(`.jp-Toolbar [data-command="${command}"]`); }
 

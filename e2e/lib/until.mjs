@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 // until waits for something that nobody signals.
-export async function until(what, ask, within = 20_000) {
+export async function until(what, ask, within = 120_000) {
   const end = Date.now() + within;
   for (;;) {
     const answer = await ask();
