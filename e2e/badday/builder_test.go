@@ -35,10 +35,10 @@ variables: {N: '%d'}
 
 func TestKilledInEveryPhase(t *testing.T) {
 	t.Parallel()
-	for name, victim := range map[string]func(g *gateway, id string){
-		"gateway": func(g *gateway, _ string) { g.kill(); g.serve() },
-		"agent":   func(g *gateway, id string) { slay(g.t, parent(g.t, g.builder(id))) },
-		"builder": func(g *gateway, id string) { slay(g.t, g.builder(id)) },
+	for name, victim := range map[string]func(g *gateway, b envs.Build){
+		"gateway": func(g *gateway, _ envs.Build) { g.kill(); g.serve() },
+		"agent":   func(g *gateway, b envs.Build) { slay(g.t, parent(g.t, g.builder(b))) },
+		"builder": func(g *gateway, b envs.Build) { slay(g.t, g.builder(b)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,11 +47,19 @@ func TestKilledInEveryPhase(t *testing.T) {
 			g.ready("python", 1)
 			for i, phase := range []driver.Phase{driver.Fetch, driver.Link, driver.Pip, driver.Finish} {
 				name := "in-" + string(phase)
+				g.createUnbuilt(name, fmt.Sprintf(lengthy, i)) // each a prefix of its own
+				if i%2 == 0 {
+					g.keptReady(name)
+				}
 				ch.Slow(5_000_000)
-				g.createText(name, fmt.Sprintf(lengthy, i)) // each a prefix of its own
+				g.again(name)
 				g.reach(name, phase)
 				ch.Slow(0)
-				victim(g, g.build(name, 1).ID)
+				b := g.build(name, 1)
+				if ahead := strings.HasPrefix(b.Workload, "standby-"); i%2 == 0 && !ahead {
+					t.Errorf("%s is made by %s, want the builder that was kept ready", name, b.Workload)
+				}
+				victim(g, b)
 				prefix := g.ready(name, 1) // a builder that is lost once is started again
 				g.whole(prefix)
 			}
@@ -59,7 +67,7 @@ func TestKilledInEveryPhase(t *testing.T) {
 			if out, err := g.stop(); err != nil {
 				t.Errorf("stop: %v: %s", err, out)
 			}
-			eventually(t, "no process of a build is left", func() bool { return !strings.Contains(strings.Join(g.processes(), "\n"), "--id") })
+			eventually(t, "no process of a build is left", func() bool { return !strings.Contains(strings.Join(g.processes(), "\n"), " build --store ") })
 		})
 	}
 }
@@ -78,18 +86,44 @@ func (g *gateway) reach(name string, phase driver.Phase) {
 	})
 }
 
-// builder is the process that makes a prefix.
-func (g *gateway) builder(id string) int {
+// createUnbuilt makes an environment that is not built yet.
+func (g *gateway) createUnbuilt(name, text string) {
 	g.t.Helper()
+	body := map[string]any{"name": name, "text": text, "build": false}
+	if status := g.ask("POST", environments, body, nil); status != http.StatusCreated {
+		g.t.Fatalf("create %s: %d", name, status)
+	}
+}
+
+// keptReady tries what an environment would be, and waits until a builder waits for it.
+func (g *gateway) keptReady(name string) {
+	g.t.Helper()
+	if status := g.ask("POST", environments+"/"+name+"/solve", map[string]any{}, nil); status != http.StatusOK {
+		g.t.Fatalf("try %s: %d", name, status)
+	}
+	eventually(g.t, "a builder is kept ready", func() bool {
+		waiting, _ := filepath.Glob(g.store("work", "standby-*", "waiting"))
+		return len(waiting) > 0
+	})
+}
+
+// builder is the process that makes what a build is.
+func (g *gateway) builder(b envs.Build) int {
+	g.t.Helper()
+	told := "--id " + b.ID
+	if rest, ahead := strings.CutPrefix(b.Workload, "standby-"); ahead {
+		name, _, _ := strings.Cut(rest, "-")
+		told = "--standby " + name
+	}
 	for _, p := range g.processes() {
-		if number, command, _ := strings.Cut(p, " "); strings.Contains(command, " build --store ") && strings.Contains(command, "--id "+id) {
+		if number, command, _ := strings.Cut(p, " "); strings.Contains(command, " build --store ") && strings.Contains(command, told) {
 			pid, _ := strconv.Atoi(number)
 			if !strings.Contains(command, " agent ") {
 				return pid
 			}
 		}
 	}
-	g.t.Fatalf("nobody makes %s: %q", id, g.processes())
+	g.t.Fatalf("nobody makes %s: %q", b.ID, g.processes())
 	return 0
 }
 

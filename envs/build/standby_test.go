@@ -1,0 +1,139 @@
+package build_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hopyard/hopyard/envs/build"
+	"github.com/hopyard/hopyard/envs/store"
+)
+
+const standby = "00112233445566aa"
+
+// counted gives the rig tools whose interpreter notes each start of a helper, and says how often that was.
+func (r *rig) counted() (starts func() int) {
+	r.t.Helper()
+	dir := r.t.TempDir()
+	notes, python := filepath.Join(dir, "starts"), filepath.Join(dir, "python")
+	script := fmt.Sprintf("#!/bin/sh\necho start >> %q\nexec %q \"$@\"\n", notes, r.tools.Python)
+	if err := os.WriteFile(python, []byte(script), 0o700); err != nil {
+		r.t.Fatal(err)
+	}
+	r.tools.Python = python
+	return func() int {
+		text, _ := os.ReadFile(notes)
+		return strings.Count(string(text), "\n")
+	}
+}
+
+// standby starts a builder ahead of its order, and returns when it waits.
+func (r *rig) standby(ctx context.Context, life time.Duration) <-chan error {
+	r.t.Helper()
+	if err := r.store.PrepareStandby(standby, store.Order{Tools: store.Tools(r.tools)}); err != nil {
+		r.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- build.Standby(ctx, build.StandbyConfig{Store: r.store, Name: standby, Life: life}) }()
+	return ended
+}
+
+// waits waits until something holds.
+func waits(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !holds(); {
+		if time.Now().After(end) {
+			t.Fatalf("not within %s: %s", patience, what)
+		}
+		select {
+		case <-t.Context().Done():
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// gone looks that a standby has left nothing.
+func (r *rig) gone() {
+	r.t.Helper()
+	if left, _ := filepath.Glob(filepath.Join(r.store.Dir(), "work", "standby-*")); len(left) > 0 {
+		r.t.Errorf("left %q", left)
+	}
+}
+
+func TestStandbyBuildsWithTheHelperThatFits(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*store.Order)
+		starts int
+	}{
+		"its own where the order is as it was told ahead": {func(*store.Order) {}, 1},
+		"another where the channels have moved":           {func(o *store.Order) { o.Alias = "https://elsewhere.example" }, 2},
+		"another in another trust domain":                 {func(o *store.Order) { o.Options.Domain = "inside" }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := setup(t).fresh()
+			starts := r.counted()
+			order := store.Order{Lock: r.solve(specOf("symlink-inside")), Tools: store.Tools(r.tools)}
+			c.change(&order)
+			id := store.ID(order.Lock, order.Options)
+			ended := r.standby(t.Context(), patience)
+			waits(t, "its helper starts", func() bool { return starts() == 1 })
+			if err := r.store.Order(id, order); err != nil {
+				t.Fatal(err)
+			}
+			waits(t, "it takes the order", func() bool { return r.store.Assign(standby, id) == nil })
+			if err := <-ended; err != nil {
+				t.Fatalf("Standby() = %v\n%s", err, r.log(id))
+			}
+			if _, ok := r.store.Find(id); !ok {
+				t.Error("nothing was built")
+			}
+			if n := starts(); n != c.starts {
+				t.Errorf("%d helpers, want %d", n, c.starts)
+			}
+			r.gone()
+		})
+	}
+}
+
+func TestStandbyThatNobodyWantsEndsWell(t *testing.T) {
+	t.Parallel()
+	r := setup(t).fresh()
+	if err := <-r.standby(t.Context(), time.Millisecond); err != nil {
+		t.Errorf("Standby() = %v, want it to end well", err)
+	}
+	r.gone()
+}
+
+func TestStandbyEndsWhenItIsStopped(t *testing.T) {
+	t.Parallel()
+	r := setup(t).fresh()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := r.standby(ctx, patience)
+	waits(t, "it waits", func() bool { return r.store.Waits(standby) })
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("Standby() = %v, want it canceled", err)
+	}
+	r.gone()
+}
+
+func TestStandbyWithoutAHelperSaysWhyInTheBuild(t *testing.T) {
+	t.Parallel()
+	r := setup(t).fresh()
+	l := r.solve(specOf("symlink-inside"))
+	r.tools.Python = filepath.Join(t.TempDir(), "none")
+	ended := r.standby(t.Context(), patience)
+	id := r.order(l, private(t))
+	waits(t, "it takes the order", func() bool { return r.store.Assign(standby, id) == nil })
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "helper cannot be started") {
+		t.Errorf("Standby() = %v, want why no helper starts", err)
+	}
+	r.gone()
+}
