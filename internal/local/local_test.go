@@ -234,6 +234,19 @@ func TestLaunchWhoseCallerLeavesStartsNothing(t *testing.T) {
 	}
 }
 
+// TestLaunchesWhoseCallersLeaveLeaveNothing breaks launches off at all moments.
+func TestLaunchesWhoseCallersLeaveLeaveNothing(t *testing.T) {
+	t.Parallel()
+	d, _ := open(t)
+	for i := range 40 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*2*time.Millisecond)
+		if h, err := d.Launch(ctx, sleeper(t)); err == nil {
+			stop(t, d, h)
+		}
+		cancel()
+	}
+}
+
 func TestRunDirIsShortEnoughForSockets(t *testing.T) {
 	t.Parallel()
 	short, err := local.RunDir("/srv/hopyard")

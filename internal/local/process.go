@@ -74,7 +74,11 @@ func startAgent(ctx context.Context, argv []string, dir string) (pid int, err er
 	if err != nil {
 		return 0, err
 	}
-	go func() { _ = cmd.Wait() }() // so that it leaves no zombie while we live
+	gone := make(chan struct{})
+	go func() { // so that it leaves no zombie while we live
+		_ = cmd.Wait()
+		close(gone)
+	}()
 	stop := context.AfterFunc(ctx, func() { _ = r.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	said, _ := io.ReadAll(r)
@@ -82,6 +86,7 @@ func startAgent(ctx context.Context, argv []string, dir string) (pid int, err er
 		return cmd.Process.Pid, nil
 	}
 	_ = cmd.Process.Kill()
+	<-gone // its folder is removed next, and it must not write there any more
 	why, _ := os.ReadFile(filepath.Join(dir, agent.LogFile))
 	return 0, errors.Join(context.Cause(ctx), fmt.Errorf("it said: %s", bytes.TrimSpace(why)))
 }
