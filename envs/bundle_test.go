@@ -86,7 +86,8 @@ func newSite(t testing.TB) *site {
 	t.Cleanup(func() {
 		s.release("hold")
 		s.queue = memory.NewQueue() // what was in work comes back with its lease only
-		g := s.open()
+		g := s.idle()               // builds that are not over must not go on
+		g.workloads.Start()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := g.workloads.StopAll(ctx, "", func(workloads.Info) {}); err != nil {
