@@ -42,7 +42,7 @@ func (s *Service) lockUses(ctx context.Context) (map[string]bool, error) {
 		return nil, err
 	}
 	for _, r := range revisions {
-		uses[r.value.Lock] = uses[r.value.Lock]
+		uses[r.value.Lock] = false
 	}
 	builds, err := all[buildRecord](ctx, s.cfg.Storage, buildKeys)
 	if err != nil {

@@ -32,7 +32,7 @@ func doctorCommand() *cobra.Command {
 				First: []func(context.Context) doctor.Check{
 					func(ctx context.Context) doctor.Check { return pythonCheck(ctx, c) },
 					func(ctx context.Context) doctor.Check { return environmentsCheck(ctx, c) },
-					func(context.Context) doctor.Check { return storeCheck(c) },
+					func(ctx context.Context) doctor.Check { return storeCheck(ctx, c) },
 					func(context.Context) doctor.Check { return labCheck(c) },
 				},
 			})

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
-	"path/filepath"
+	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hopyard/hopyard/envs/conda"
@@ -15,12 +18,12 @@ import (
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/makers"
 	"github.com/hopyard/hopyard/envs/spec"
-	"github.com/hopyard/hopyard/envs/store"
 	"github.com/hopyard/hopyard/envs/tools"
+	"github.com/hopyard/hopyard/envs/venv"
 	"github.com/hopyard/hopyard/internal/doctor"
 )
 
-// channelPatience is how long channels may take to answer a doctor.
+// channelPatience is how long channels, the index and tools may take to answer a doctor.
 const channelPatience = 15 * time.Second
 
 // environmentsCheck says how environments are made on this host, with what, and why so.
@@ -30,10 +33,17 @@ func environmentsCheck(ctx context.Context, c Config) doctor.Check {
 	t, ok := tools.Find(m.ToolsDir())
 	if !ok {
 		check.Status, check.Found = doctor.Warn, "the tools are not there yet"
-		check.Mend = "`hopyard serve` or `hopyard prepare` fetches them; the first start needs the network, or the wheels in its cache"
+		check.Mend = "`hopyard serve` or `hopyard prepare` fetches them; the first start needs the network, the wheels in its cache, or a bundle (`hopyard env bundle`)"
 		return check
 	}
-	refusal := askChannels(ctx, c, t)
+	if err := tryTools(ctx, t); err != nil {
+		check.Status, check.Found = doctor.Missing, err.Error()
+		check.Means = "what is built runs; nothing can be solved or built"
+		check.Mend = fmt.Sprintf("remove %s; `hopyard serve` or `hopyard prepare` makes the tools again", m.ToolsDir())
+		return check
+	}
+	asked := askPlaces(ctx, c, t)
+	refusal := asked.refusal(c.channels())
 	kind, why, known := m.Kept()
 	switch {
 	case c.Environments.Kind != "":
@@ -44,75 +54,135 @@ func environmentsCheck(ctx context.Context, c Config) doctor.Check {
 		kind, why = lock.Venv, "the channels cannot be used"
 	}
 	names := map[lock.Kind]string{lock.Conda: "rattler", lock.Venv: "venv"}
-	check.Found = fmt.Sprintf("%s, because %s; now %s; tools: %s", names[kind], strings.TrimSuffix(why, "."), answers(c.channels(), refusal), t.Version)
+	check.Found = fmt.Sprintf("%s, because %s; now %s; tools: %s", names[kind], strings.TrimSuffix(why, "."), asked, t.Version)
 	switch {
-	case refusal == nil || c.Environments.Kind == lock.Venv:
-	case kind == lock.Conda:
-		check.Status, check.Mend = doctor.Warn, "what is built works; to build anew, make the channels reachable, or name a mirror with environments.channels"
+	case asked.refusal(nil) == nil, c.Offline, kind == lock.Venv && c.Environments.Kind == kind && asked.places[packageIndex] == nil:
+	case kind == lock.Conda || refusal == nil:
+		check.Status, check.Mend = doctor.Warn, "what is built works; to build anew, make what does not answer reachable, or name a mirror with environments.channels or environments.index"
 	default:
 		check.Status = doctor.Warn
 		check.Means += "; without channels they hold Python packages alone, on a Python of this host"
-		check.Mend = "make the channels reachable, or name a mirror with environments.channels in the configuration file"
+		check.Mend = "make what does not answer reachable, or name a mirror with environments.channels in the configuration file; passwords go to environments.credentials"
 	}
 	return check
 }
 
-// answers says whether channels do.
-func answers(channels []string, refusal error) string {
-	names := strings.Join(channels, ", ")
-	if refusal == nil {
-		return names + " answers"
+// tryTools starts each of the tools.
+func tryTools(ctx context.Context, t tools.Tools) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*channelPatience)
+	defer cancel()
+	for _, argv := range [][]string{{t.Python, "-I", "-c", "from rattler import Gateway, install"}, {t.UV, "--version"}, {t.CondaPack, "--version"}} {
+		out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
+		if err == nil {
+			continue
+		}
+		if last := strings.TrimSpace(string(out)); last != "" {
+			lines := strings.Split(last, "\n")
+			return fmt.Errorf("the tools are broken: %s: %s", argv[0], lines[len(lines)-1])
+		}
+		return fmt.Errorf("the tools are broken: %w", err)
 	}
-	line, _, _ := strings.Cut(driver.FailureOf(refusal).Message, "\n")
-	return names + " does not answer: " + line
+	return nil
+}
+
+// packageIndex is what the index is called among the places.
+const packageIndex = "the package index"
+
+// answers are what places said, nil for those that can be used.
+type answers struct {
+	names  []string
+	places map[string]error
+}
+
+// refusal is the first reason of some places, or of all where none are named.
+func (a answers) refusal(of []string) error {
+	if of == nil {
+		of = a.names
+	}
+	for _, name := range of {
+		if err := a.places[name]; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// String says which answer, and why others do not.
+func (a answers) String() string {
+	var parts []string
+	for _, name := range a.names {
+		err := a.places[name]
+		if err == nil {
+			parts = append(parts, name+" answers")
+			continue
+		}
+		line, _, _ := strings.Cut(driver.FailureOf(err).Message, "\n")
+		parts = append(parts, name+" cannot be used: "+line)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // channels are those of environments that name none.
 func (c *Config) channels() []string { return c.Environments.Rules.Channels(&spec.Spec{}) }
 
-// askChannels looks for a package in the channels, with a cache of its own that it removes.
-func askChannels(ctx context.Context, c Config, t tools.Tools) error {
+// askPlaces asks each channel that the configuration names, and the package index, all at once.
+func askPlaces(ctx context.Context, c Config, t tools.Tools) answers {
+	a := answers{places: map[string]error{}}
+	for _, name := range slices.Concat(c.channels(), slices.Sorted(maps.Values(c.Environments.ChannelURLs))) {
+		if name = strings.TrimRight(name, "/"); !slices.Contains(a.names, name) {
+			a.names = append(a.names, name)
+		}
+	}
+	errs := make([]error, len(a.names)+1)
+	var wg sync.WaitGroup
+	for i, name := range a.names {
+		wg.Go(func() { errs[i] = askChannel(ctx, c, t, name) })
+	}
+	wg.Go(func() { errs[len(a.names)] = askIndex(ctx, c, t) })
+	wg.Wait()
+	a.names = append(a.names, packageIndex)
+	for i, name := range a.names {
+		a.places[name] = errs[i]
+	}
+	return a
+}
+
+// askChannel looks for a package in a channel, with a cache of its own that it removes.
+func askChannel(ctx context.Context, c Config, t tools.Tools, channel string) error {
+	return asking(ctx, func(ctx context.Context, cache string) error {
+		e := c.Environments
+		d := conda.New(conda.Config{
+			Tools: t, CacheDir: cache, Alias: e.ChannelAlias, ChannelURLs: e.ChannelURLs, AuthFile: e.Credentials,
+			Timeout: channelPatience, Log: slog.New(slog.DiscardHandler),
+		})
+		defer d.Close()
+		_, err := d.Search(ctx, driver.Query{Text: "python", Channels: []string{channel}, Limit: 1})
+		return err
+	})
+}
+
+// askIndex looks for a package on the package index.
+func askIndex(ctx context.Context, c Config, t tools.Tools) error {
+	return asking(ctx, func(ctx context.Context, cache string) error {
+		d := venv.New(venv.Config{UV: t.UV, CacheDir: cache, AuthFile: c.Environments.Credentials, Hosts: []string{c.Environments.Index}, Timeout: channelPatience})
+		defer d.Close()
+		_, err := d.Search(ctx, driver.Query{Text: "ipykernel", Index: c.Environments.Index, Limit: 1})
+		return err
+	})
+}
+
+// asking gives a question a folder and a time.
+func asking(ctx context.Context, ask func(ctx context.Context, cache string) error) error {
 	cache, err := os.MkdirTemp("", "hopyard-doctor-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(cache)
-	e := c.Environments
-	d := conda.New(conda.Config{
-		Tools: t, CacheDir: cache, Alias: e.ChannelAlias, ChannelURLs: e.ChannelURLs, AuthFile: e.Credentials,
-		Timeout: channelPatience, Log: slog.New(slog.DiscardHandler),
-	})
-	defer d.Close()
 	ctx, cancel := context.WithTimeout(ctx, channelPatience)
 	defer cancel()
-	_, err = d.Search(ctx, driver.Query{Text: "python", Channels: c.channels(), Limit: 1})
+	err = ask(ctx, cache)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s", channelPatience)
 	}
 	return err
-}
-
-// storeCheck says how environments share their files.
-func storeCheck(c Config) doctor.Check {
-	check := doctor.Check{Name: "Environment store", Status: doctor.OK, Means: "environments share the files of equal packages where the file system can"}
-	dir := c.prepared().envs()
-	if _, err := os.Stat(filepath.Join(dir, "b")); err != nil {
-		check.Status, check.Found, check.Mend = doctor.Warn, "not made yet", "`hopyard serve` makes it"
-		if len(dir) > store.MaxRoot {
-			check.Status, check.Mend = doctor.Missing, fmt.Sprintf("its path has %d characters and may have %d: choose a shorter data directory", len(dir), store.MaxRoot)
-		}
-		return check
-	}
-	s, err := store.Open(dir)
-	if err != nil {
-		check.Status, check.Found, check.Mend = doctor.Warn, err.Error(), "see to it that this user may write there"
-		return check
-	}
-	check.Found = "at " + dir + ", files are shared by " + s.Link()
-	if s.Link() == "copy" {
-		check.Status, check.Found = doctor.Warn, "at "+dir+", files are copied"
-		check.Means = "each environment takes its whole size on this file system, and longer to build"
-		check.Mend = "put the data directory on a file system with hard links, such as ext4 or xfs"
-	}
-	return check
 }

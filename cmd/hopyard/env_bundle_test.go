@@ -27,6 +27,13 @@ import (
 
 const channelPassword = "a-pass.word"
 
+// A gateway starts itself as the builder, without our variable.
+func init() {
+	if len(os.Args) > 1 && os.Args[1] == "build" {
+		_ = os.Setenv(asProgram, "1")
+	}
+}
+
 // settingsFile writes a configuration with a private channel, with or without its password.
 func settingsFile(t *testing.T, server *testchannel.Server, more string) string {
 	t.Helper()
