@@ -56,7 +56,7 @@ type Config struct {
 	MaxFrames  int    // frames of one message; 1024 by default
 	ReadBuffer int    // bytes; 64 kB for Sub, 4 kB for Dealer by default
 
-	HandshakeTimeout time.Duration // 5 s by default
+	HandshakeTimeout time.Duration // 30 s by default
 	WriteTimeout     time.Duration // of one Send; 10 s by default
 }
 
@@ -70,7 +70,7 @@ func (c Config) withDefaults() Config {
 	c.MaxMessage = cmp.Or(c.MaxMessage, 256<<20)
 	c.MaxFrames = cmp.Or(c.MaxFrames, 1024)
 	c.ReadBuffer = cmp.Or(c.ReadBuffer, buffer)
-	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, 5*time.Second)
+	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, 30*time.Second)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
 	return c
 }
