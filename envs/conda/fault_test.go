@@ -100,12 +100,12 @@ func TestDownloadThatGoesWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := testchannel.Serve(t)
-			d := newDriver(t, func(c *conda.Config) { c.Timeout = 20 * time.Second })
+			d := newDriver(t, func(c *conda.Config) { c.Timeout = 2 * time.Minute })
+			l := solve(t, d, wants(t, server.Channel(), "packaging", "python=3.11"))
+			c.fault(server)
 			if name == "stands still" {
 				d = newDriver(t, func(c *conda.Config) { c.Timeout = 3 * time.Second })
 			}
-			l := solve(t, d, wants(t, server.Channel(), "packaging", "python=3.11"))
-			c.fault(server)
 			f := failure(t, d.Install(t.Context(), l, place(t.TempDir(), "one"), func(driver.Event) {}), c.cause)
 			if f.Package == "" {
 				t.Errorf("failure = %+v, want the package named", f)

