@@ -24,7 +24,7 @@ before(async () => {
     Gateway.start({ environments: { ...silent.environments, starter: await file('wheels.yml', wheelStarter) } }),
   ]);
   for (const g of [gateway, wheels]) {
-    await until('the first environment is built', () => env(g, 'show', 'python').then(said => /in use/.test(said), () => false), 60_000)
+    await until('the first environment is built', () => env(g, 'show', 'python').then(said => /in use/.test(said), () => false), 600_000)
       .catch(e => { throw new Error(`${e.message}; the gateway said:\n${g.log}`); });
   }
 });

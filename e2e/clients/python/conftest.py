@@ -4,8 +4,8 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -45,7 +45,7 @@ class Server:
     def ask(self, method, path, body=None):
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"token {self.token}"} if self.token else {})
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, data, headers, method=method), timeout=60) as answer:
+        with urllib.request.urlopen(urllib.request.Request(self.url + path, data, headers, method=method), timeout=300) as answer:
             text = answer.read()
             return json.loads(text) if text else None
 
@@ -59,7 +59,7 @@ class Server:
 
 def end(process):
     process.send_signal(signal.SIGTERM)
-    process.wait(20)
+    process.wait(120)
 
 
 @contextlib.contextmanager
@@ -118,25 +118,24 @@ def equipped(channel):
 def in_front(ours, tmp_path_factory):
     """A stock `jupyter server --gateway-url` in front of ours. It wants no token: the clients behind it are tested, not its door."""
     home = tmp_path_factory.mktemp("home")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    address = ".".join(["127", *(str(random.randint(1, 250)) for _ in range(3))])  # nobody else's, so that its ports are free
     args = [
         sys.executable, "-m", "jupyter_server", f"--gateway-url={ours.url}", f"--GatewayClient.auth_token={ours.token}",
-        f"--port={port}", "--ip=127.0.0.1", "--no-browser", "--allow-root", "--IdentityProvider.token=",
+        "--port=8888", "--ServerApp.port_retries=0", f"--ip={address}", "--no-browser", "--allow-root", "--IdentityProvider.token=",
         "--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={home}",
     ]
     env = os.environ | {"HOME": str(home), "JUPYTER_CONFIG_DIR": str(home), "JUPYTER_DATA_DIR": str(home), "JUPYTER_RUNTIME_DIR": str(home)}
     log = open(home / "log", "w+")
     process = subprocess.Popen(args, stdout=log, stderr=log, env=env)
-    server = Server(f"http://127.0.0.1:{port}", "")
+    server = Server(f"http://{address}:8888", "")
     until_it_answers(server, process, home / "log")
     yield server
     end(process)
 
 
 def until_it_answers(server, process, log):
-    for _ in range(300):
+    end_of_patience = time.monotonic() + 300
+    while time.monotonic() < end_of_patience:
         assert process.poll() is None, log.read_text()
         try:
             return server.ask("GET", "/api")

@@ -10,7 +10,7 @@ ENVIRONMENTS = "/api/v1/projects/demo/environments"
 ENDED = ("ready", "failed", "canceled")
 
 
-def wait(what, ask, within=120):
+def wait(what, ask, within=900):
     end = time.monotonic() + within
     while not (answer := ask()):
         assert time.monotonic() < end, f"never: {what}"

@@ -12,7 +12,7 @@ def run(server, *codes, kernelspec="python3"):
     server.be_the_gateway()
     metadata = {"kernelspec": KERNELSPEC | {"name": kernelspec}}
     book = v4.new_notebook(cells=[v4.new_code_cell(code) for code in codes], metadata=metadata)
-    client = NotebookClient(book, timeout=120, kernel_manager_class="jupyter_server.gateway.managers.GatewayKernelManager")
+    client = NotebookClient(book, timeout=600, kernel_manager_class="jupyter_server.gateway.managers.GatewayKernelManager")
     client.execute(kernel_name=kernelspec)  # the manager starts python3 whatever the notebook says
     return [cell.outputs for cell in book.cells]
 

@@ -17,7 +17,7 @@ def test_kernelspecs_and_their_resources_come_through(in_front):
 def test_a_session_runs_a_cell_over_the_websocket(in_front):
     body = {"path": "a.ipynb", "name": "a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
     session = in_front.ask("POST", "/api/sessions", body)
-    socket = websocket.create_connection(channels(in_front, session["kernel"]["id"], "one"), timeout=60)
+    socket = websocket.create_connection(channels(in_front, session["kernel"]["id"], "one"), timeout=300)
     assert run(socket, "print(6 * 7)") == "42\n"
     socket.close()
     in_front.ask("DELETE", "/api/sessions/" + session["id"])
@@ -33,8 +33,8 @@ def test_a_websocket_that_the_browser_gives_up_at_once_is_in_nobodys_way(in_fron
     for n in range(10):
         address = channels(in_front, kernel, f"page-{n}")
         with pytest.raises(websocket.WebSocketException):
-            websocket.create_connection(address, timeout=60, subprotocols=["v1.kernel.websocket.jupyter.org"])
-        socket = websocket.create_connection(address, timeout=60)
+            websocket.create_connection(address, timeout=300, subprotocols=["v1.kernel.websocket.jupyter.org"])
+        socket = websocket.create_connection(address, timeout=300)
         assert run(socket, f"print({n})") == f"{n}\n"
         socket.close()
     in_front.ask("DELETE", "/api/kernels/" + kernel)

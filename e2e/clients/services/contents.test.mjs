@@ -167,7 +167,7 @@ test('10 MB are saved and read; what is deleted is gone, and said to be', async 
   await refused(contents.get('big.txt'), 404);
 });
 
-test('200 MB are uploaded as Lab does it, piece by piece', { timeout: 120_000 }, async () => {
+test('200 MB are uploaded as Lab does it, piece by piece', { timeout: 600_000 }, async () => {
   const piece = Buffer.alloc(4 << 20, 7).toString('base64');
   const pieces = 50;
   for (let i = 1; i <= pieces; i++) {

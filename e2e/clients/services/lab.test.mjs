@@ -46,7 +46,7 @@ test('translations always answer: Lab does not start without', async () => {
   assert.ok('data' in json);
 });
 
-test('a notebook is exported', { timeout: 60_000 }, async () => {
+test('a notebook is exported', { timeout: 300_000 }, async () => {
   const formats = await new services.NbConvertManager({ serverSettings }).getExportFormats();
   assert.ok(formats.html && formats.script, Object.keys(formats).join());
   const content = { cells: [{ cell_type: 'markdown', id: 'a', metadata: {}, source: '# Title' }], metadata: {}, nbformat: 4, nbformat_minor: 5 };
