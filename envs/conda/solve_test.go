@@ -1,6 +1,9 @@
 package conda_test
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -145,6 +148,30 @@ func record(t *testing.T, l *lock.Lock, name string) string {
 	}
 	t.Fatalf("no %s in the lock", name)
 	return ""
+}
+
+// A channel may name others to be read with it (CEP 42). Whoever runs it must not choose where packages come from.
+func TestSolveReadsNoChannelThatOnlyAnotherChannelNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(channel, subdir, text string) {
+		t.Helper()
+		at := filepath.Join(dir, channel, subdir)
+		if err := errors.Join(os.MkdirAll(at, 0o755), os.WriteFile(filepath.Join(at, "repodata.json"), []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const thing = `{"info":{"subdir":"noarch"},"packages":{},"packages.conda":{"thing-1.0-0.conda":{"name":"thing","version":"1.0","build":"0",` +
+		`"build_number":0,"depends":[],"subdir":"noarch","size":1,"sha256":"1111111111111111111111111111111111111111111111111111111111111111"}}}`
+	write("front", "noarch", `{"info":{"subdir":"noarch","channel_relations":{"base":"../behind"}},"packages":{},"packages.conda":{}}`)
+	write("behind", "noarch", thing)
+	for _, channel := range []string{"front", "behind"} {
+		write(channel, "linux-64", `{"info":{"subdir":"linux-64"},"packages":{},"packages.conda":{}}`)
+	}
+	d := newDriver(t)
+	solve(t, d, wants(t, filepath.Join(dir, "behind"), "thing"))
+	_, err := d.Solve(t.Context(), wants(t, filepath.Join(dir, "front"), "thing"), nil)
+	failure(t, err, driver.PackageMissing)
 }
 
 func TestSolveUsesNamesOfChannels(t *testing.T) {

@@ -12,6 +12,7 @@ from .network import client
 from .records import Records
 
 PLATFORMS = [rattler.Subdir("linux-64"), rattler.Subdir("noarch")]
+RELATIONS = "disabled"  # a channel that names others to be read with it (CEP 42) would choose where packages come from
 KEPT = 256  # lists of channels that are remembered
 REFRESH = 300  # seconds until a channel is asked again whether it has changed
 
@@ -69,7 +70,7 @@ class Channels:
 
     async def query(self, channels, names, platforms=PLATFORMS):
         """All records of the packages of these names, in lists."""
-        return await again(self.gateway.query, channels, platforms, names, recursive=False) if names else []
+        return await again(self.gateway.query, channels, platforms, names, recursive=False, channel_relations=RELATIONS) if names else []
 
     async def find(self, channels, wanted):
         """The channels' own records of the artifacts, by file and hash; None for those that they do not have. What somebody else
@@ -82,7 +83,7 @@ class Channels:
         """The sorted names of all packages."""
         key = tuple(channels.urls)
         if key not in self.names:
-            found = await again(self.gateway.names, channels, PLATFORMS)
+            found = await again(self.gateway.names, channels, PLATFORMS, channel_relations=RELATIONS)
             self.names[key] = sorted(name.normalized for name in found)
         return self.names[key]
 

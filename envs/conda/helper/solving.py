@@ -9,7 +9,7 @@ from rattler.exceptions import SolverError
 
 from .addresses import clean
 from .ages import Aged
-from .channels import PLATFORMS, again
+from .channels import PLATFORMS, RELATIONS, again
 from .failures import Failure, explain
 from .records import Answer
 
@@ -70,6 +70,7 @@ class Solver:
                 locked_packages=locked,
                 exclude_newer=datetime.timedelta(seconds=age) if age else None,
                 timeout=self.timeout,
+                channel_relations=RELATIONS,
             )
         except SolverError as error:
             raise await self.conflict(str(error), channels, specs) from error
