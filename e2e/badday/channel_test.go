@@ -104,7 +104,7 @@ func TestChannelThatHangs(t *testing.T) {
 	if b := g.ended("canceled", 1); b.State != envs.CanceledS {
 		t.Errorf("the build is %s: %+v", b.State, b.Failure)
 	}
-	if took := time.Since(before); took > 3*time.Second {
+	if took := time.Since(before); took > time.Minute {
 		t.Errorf("canceling took %v", took)
 	}
 	g.create("late", "symlink-inside")
