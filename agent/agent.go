@@ -21,10 +21,12 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hopyard/hopyard/agent/journal"
@@ -121,6 +123,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := becomeSubreaper(); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
+	// What a shell runs in the background ignores SIGINT, and what nohup runs SIGHUP. Programs would inherit that, and no interrupt
+	// would reach them; that somebody hears a signal they do not inherit.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(heard)
 	go a.serve(ln)
 	if cfg.Ready != nil {
 		cfg.Ready()

@@ -13,6 +13,8 @@ import (
 
 	"github.com/hopyard/hopyard/agent"
 	"github.com/hopyard/hopyard/agent/journal"
+	"github.com/hopyard/hopyard/internal/local"
+	"github.com/hopyard/hopyard/internal/local/localtest"
 	"github.com/hopyard/hopyard/plugins/scheduling"
 )
 
@@ -182,6 +184,32 @@ func TestProgramThatIgnoresAllIsStoppedInTime(t *testing.T) {
 	}
 	if running(pids[0]) {
 		t.Error("the program runs")
+	}
+}
+
+func TestInterruptReachesProgramsAlsoWhereTheAgentWasStartedInTheBackground(t *testing.T) {
+	t.Parallel()
+	config := localtest.Config(t, localtest.RunDir(t))
+	config.Agent = append([]string{"/bin/sh", "-c", `trap '' INT HUP; exec "$@"`, "sh"}, config.Agent...)
+	d, err := local.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{t: t, driver: d, dir: t.TempDir()}
+	p.handle, err = d.Launch(t.Context(), scheduling.Workload{
+		ID: "w", Kind: "plain", Dir: p.dir, Env: []string{"PATH=/usr/bin:/bin"},
+		Argv: []string{"/bin/sh", "-c", `trap 'exit 42' INT; : > up; while :; do sleep 0.01; done`},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.stop(0) })
+	p.file("up")
+	if err := d.Signal(t.Context(), p.handle, scheduling.SignalInterrupt); err != nil {
+		t.Fatal(err)
+	}
+	if s := p.wait(); s.ExitCode != 42 {
+		t.Errorf("Wait() = %+v, want exit code 42", s)
 	}
 }
 
