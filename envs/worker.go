@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/hopyard/hopyard/envs/build"
+	"github.com/hopyard/hopyard/internal/jobs"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/plugins/queue"
 	"github.com/hopyard/hopyard/workloads"
@@ -24,15 +25,12 @@ type buildJob struct {
 }
 
 const (
-	// lease is short: after a gateway was killed its builds wait as long for another.
+	// lease is short: where a queue does not know who has died, builds wait as long for another gateway.
 	lease   = 5 * time.Second
 	workers = 16 // most of what they do is waiting for the lane, a slot or a builder
 )
 
-var (
-	errCanceled  = errors.New("the build was canceled")
-	errLeaseLost = errors.New("the job's lease was lost")
-)
+var errCanceled = errors.New("the build was canceled")
 
 // enqueue sees to it that somebody works on an environment's builds.
 func (s *Service) enqueue(ctx context.Context, project, name string) error {
@@ -47,116 +45,45 @@ func (s *Service) enqueue(ctx context.Context, project, name string) error {
 	return nil
 }
 
+func readJob(queued queue.Job) (job buildJob, err error) {
+	if err := json.Unmarshal(queued.Payload, &job); err != nil {
+		return job, fmt.Errorf("build environment: %w", err)
+	}
+	return job, nil
+}
+
 // serveQueue works on environments, several at a time.
 func (s *Service) serveQueue() {
 	if s.cfg.Workloads.Recovered(s.ctx) != nil {
 		return
 	}
-	free := make(chan struct{}, workers)
-	for {
-		select {
-		case free <- struct{}{}:
-		case <-s.ctx.Done():
-			return
-		}
-		claims, err := s.cfg.Queue.Claim(s.ctx, []string{jobBuild}, 1, lease)
-		if s.ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
-			s.giveBack(claims)
-			return
-		}
-		if err != nil {
-			s.cfg.Log.Error("queue", "error", err)
-			<-free
-			select {
-			case <-time.After(time.Second):
-			case <-s.ctx.Done():
-			}
-			continue
-		}
-		for _, c := range claims {
-			s.wg.Go(func() {
-				defer func() { <-free }()
-				s.handle(c)
-			})
-		}
-		if len(claims) == 0 {
-			<-free
-		}
+	server := jobs.Server{
+		Queue: s.cfg.Queue, Kind: jobBuild, Workers: workers, Lease: lease, Log: s.cfg.Log,
+		Do: s.buildAll, Done: s.buildRest,
 	}
+	server.Serve(s.ctx)
 }
 
-// giveBack lets another process have jobs at once.
-func (s *Service) giveBack(claims []queue.Claim) {
-	for _, c := range claims {
-		if err := s.cfg.Queue.Retry(context.WithoutCancel(s.ctx), c, 0, "the gateway stops"); err != nil {
-			s.cfg.Log.Warn("queue", "error", err)
-		}
-	}
-}
-
-// handle does one job under its lease.
-func (s *Service) handle(c queue.Claim) {
-	ctx, cancel := context.WithCancelCause(s.ctx)
-	defer cancel(nil)
-	held := make(chan queue.Claim, 1)
-	go func() { held <- s.hold(ctx, cancel, c) }()
-	var job buildJob
-	err := json.Unmarshal(c.Job.Payload, &job)
-	if err == nil {
-		err = s.work(ctx, job)
-	}
-	lost := errors.Is(context.Cause(ctx), errLeaseLost)
-	cancel(nil)
-	c = <-held
-	switch {
-	case lost:
-		s.cfg.Log.Warn("builds are taken up again", "environment", c.Job.UniqueKey, "error", errLeaseLost)
-	case s.ctx.Err() != nil:
-		s.giveBack([]queue.Claim{c})
-	case err != nil:
-		s.cfg.Log.Error("build will be tried again", "environment", c.Job.UniqueKey, "attempt", c.Attempt, "error", err)
-		err = s.cfg.Queue.Retry(s.ctx, c, min(time.Duration(c.Attempt)*time.Second, time.Minute), err.Error())
-	default:
-		err = s.complete(c, job)
-	}
-	if err != nil && s.ctx.Err() == nil {
-		s.cfg.Log.Error("queue", "error", err)
-	}
-}
-
-// complete ends a job. What was asked for since its worker looked could not be queued; it is now.
-func (s *Service) complete(c queue.Claim, job buildJob) error {
-	if err := s.cfg.Queue.Complete(s.ctx, c); err != nil {
+// buildAll carries out the builds of an environment, one after the other.
+func (s *Service) buildAll(ctx context.Context, queued queue.Job) error {
+	job, err := readJob(queued)
+	if err != nil {
 		return err
 	}
-	_, more, err := s.next(s.ctx, job)
+	return s.work(ctx, job)
+}
+
+// buildRest queues what was asked for since buildAll looked: while that was at work it could not be queued.
+func (s *Service) buildRest(ctx context.Context, queued queue.Job) error {
+	job, err := readJob(queued)
+	if err != nil {
+		return err
+	}
+	_, more, err := s.next(ctx, job)
 	if err != nil || !more {
 		return err
 	}
-	return s.enqueue(s.ctx, job.Project, job.Environment)
-}
-
-// hold extends a lease until the context ends, or ends it when the lease is lost.
-func (s *Service) hold(ctx context.Context, cancel context.CancelCauseFunc, c queue.Claim) queue.Claim {
-	extend := time.NewTicker(lease / 4)
-	defer extend.Stop()
-	for {
-		select {
-		case <-extend.C:
-		case <-ctx.Done():
-			return c
-		}
-		next, err := s.cfg.Queue.Extend(ctx, c, lease)
-		switch {
-		case err == nil:
-			c = next
-		case errors.Is(err, queue.ErrLeaseLost):
-			cancel(errLeaseLost)
-			return c
-		case ctx.Err() == nil:
-			s.cfg.Log.Warn("lease of a build is not extended", "environment", c.Job.UniqueKey, "error", err)
-		}
-	}
+	return s.enqueue(ctx, job.Project, job.Environment)
 }
 
 // work carries out the builds of an environment, one after the other.

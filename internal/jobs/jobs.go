@@ -24,6 +24,9 @@ type Server struct {
 	// Do carries out a job, perhaps for the second time. Its context ends with that of Serve, or with queue.ErrLeaseLost as its cause.
 	// An error gives the job back, for a pause that grows.
 	Do func(ctx context.Context, job queue.Job) error
+	// Done, if there is one, hears of a job that has been carried out and has left the queue, so that its unique key is free. Its
+	// error is logged.
+	Done func(ctx context.Context, job queue.Job) error
 }
 
 // pauses between two tries.
@@ -96,7 +99,7 @@ func (s *Server) work(ctx context.Context, c queue.Claim) {
 	defer cancel()
 	switch {
 	case err == nil:
-		err = s.Queue.Complete(last, c)
+		err = s.complete(last, c)
 	case ctx.Err() != nil:
 		err = s.Queue.Retry(last, c, 0, "the process stops")
 	default:
@@ -106,6 +109,16 @@ func (s *Server) work(ctx context.Context, c queue.Claim) {
 	if err != nil {
 		s.Log.WarnContext(ctx, "a job comes back with its lease only", "job", s.name(c), "error", err)
 	}
+}
+
+func (s *Server) complete(ctx context.Context, c queue.Claim) error {
+	if err := s.Queue.Complete(ctx, c); err != nil || s.Done == nil {
+		return err
+	}
+	if err := s.Done(ctx, c.Job); err != nil {
+		s.Log.ErrorContext(ctx, "what follows a job fails", "job", s.name(c), "error", err)
+	}
+	return nil
 }
 
 func (s *Server) name(c queue.Claim) string { return s.Kind + " " + c.Job.UniqueKey }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -70,6 +71,37 @@ func TestJobThatIsDoneIsGone(t *testing.T) {
 			t.Error("the job comes back")
 		}
 	})
+}
+
+func TestWhatComesMeanwhileIsQueuedWhenTheJobIsDone(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	q := memory.NewQueue()
+	again := queue.Job{ID: "2", Kind: "build", UniqueKey: "k"}
+	var done []string
+	s := jobs.Server{
+		Queue: q, Kind: "build", Workers: 2, Lease: lease, Log: slog.New(slog.DiscardHandler),
+		Do: func(ctx context.Context, job queue.Job) error {
+			if err := q.Enqueue(ctx, again); job.ID == "1" && !errors.Is(err, queue.ErrDuplicate) {
+				t.Errorf("a second job of the same key: %v", err)
+			}
+			return nil
+		},
+		Done: func(ctx context.Context, job queue.Job) error {
+			if done = append(done, job.ID); job.ID == "2" {
+				cancel()
+				return nil
+			}
+			return q.Enqueue(ctx, again)
+		},
+	}
+	if err := q.Enqueue(t.Context(), queue.Job{ID: "1", Kind: "build", UniqueKey: "k"}); err != nil {
+		t.Fatal(err)
+	}
+	s.Serve(ctx)
+	if !slices.Equal(done, []string{"1", "2"}) {
+		t.Errorf("done = %q, want the first and what came meanwhile", done)
+	}
 }
 
 func TestJobThatTakesLongKeepsItsLease(t *testing.T) {
