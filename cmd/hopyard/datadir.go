@@ -12,6 +12,7 @@ import (
 // dataDir is the folder that holds all that a gateway keeps:
 //
 //	hopyard.db            users, projects, tokens, audit, workloads
+//	hopyard.db-holders    which processes have it open: what the dead had claimed is given to others
 //	bootstrap/admin.token the first token, mode 0600
 //	projects/<p>/files    what people see in JupyterLab
 //	projects/<p>/home     a home folder for each member, for what their programs keep
