@@ -3,6 +3,7 @@ package conda_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -246,6 +247,44 @@ func TestInstallOfAChannelInAFolderLooksAtHashes(t *testing.T) {
 	}
 	l = solve(t, d, wants(t, local(t), "missing-artifact"))
 	failure(t, d.Install(t.Context(), l, place(dir, "one"), func(driver.Event) {}), driver.PackageMissing)
+}
+
+// What was found harmless once is looked at again when the cache has it no more: the channel's file may be another by then.
+func TestInstallOfAChannelInAFolderLooksAtHashesAgain(t *testing.T) {
+	t.Parallel()
+	d, dir, channel := newDriver(t), t.TempDir(), t.TempDir()
+	l := solve(t, d, wants(t, local(t), "clobber-one", "clobber-two"))
+	if err := os.Mkdir(filepath.Join(channel, "noarch"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	archives := make([][]byte, len(l.Packages))
+	for i := range l.Packages {
+		p := &l.Packages[i]
+		text, err := os.ReadFile(strings.TrimPrefix(p.URL, "file://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		archives[i] = text
+		p.URL, p.Record = "file://"+filepath.Join(channel, "noarch", filepath.Base(p.URL)), nil
+		if err := os.WriteFile(strings.TrimPrefix(p.URL, "file://"), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Install(t.Context(), l, place(dir, "one"), func(driver.Event) {}); err != nil {
+		t.Fatal(err)
+	}
+	first := l.Packages[0]
+	unpacked := filepath.Join(dir, "cache", "pkgs", first.Name+"-"+first.Version+"-"+first.Build)
+	if err := errors.Join(os.RemoveAll(unpacked), os.Remove(unpacked+".lock")); err != nil { // as a collection does
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(strings.TrimPrefix(first.URL, "file://"), archives[1], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f := failure(t, d.Install(t.Context(), l, place(dir, "two"), func(driver.Event) {}), driver.HashMismatch)
+	if f.Package != first.Name {
+		t.Errorf("failure = %+v, want %s", f, first.Name)
+	}
 }
 
 func TestInstallFromALockWithoutRecords(t *testing.T) {

@@ -1,6 +1,7 @@
 """Looks at packages before they are linked, and refuses those that would do harm."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -34,9 +35,10 @@ def checked(cache, record):
 
 async def check_archive(cache, record):
     """Looks at an archive in a channel that is a folder: at its hash, which py-rattler compares of downloads only, and at what
-    cannot be seen any more when it is unpacked."""
+    cannot be seen any more when it is unpacked. One that will be unpacked anew is looked at anew: it may be another by now."""
     path = urllib.parse.unquote(urllib.parse.urlsplit(record.url).path)
-    if not record.sha256 or checked(cache, record) is not None or not os.path.exists(path):
+    unpacked = os.path.isdir(os.path.join(cache, folder_of(record))) and checked(cache, record) is not None
+    if not record.sha256 or unpacked or not os.path.exists(path):
         return  # py-rattler says itself that a file is missing
     await asyncio.to_thread(check_hash, path, record)
     await check_members(path, record.name.normalized)
@@ -73,6 +75,8 @@ def check(cache, record):
     scripts = checked(cache, record)
     if scripts is not None:
         return scripts
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(stamp_of(cache, record))  # it tells of what was in the folder before
     scripts = inspect(os.path.join(cache, folder_of(record)), record.name.normalized)
     if record.sha256:
         stamp = stamp_of(cache, record)
