@@ -2,6 +2,7 @@ package envs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -151,6 +152,9 @@ func (s *Service) Update(ctx context.Context, by By, project, name string, p Pat
 		if p.Kind != nil && *p.Kind != st.env.Kind {
 			st.env.Kind, st.env.Why = *p.Kind, by.User+" asked for it"
 		}
+		if p.PolicyWas != nil && !sameRules(st.env.Policy, p.PolicyWas) {
+			return problem.New(problem.Conflict, "somebody else has changed the rules of %s meanwhile; look at them and change them again", name)
+		}
 		if p.Policy != nil {
 			st.env.Policy = p.Policy
 		}
@@ -168,6 +172,18 @@ func (s *Service) Update(ctx context.Context, by By, project, name string, p Pat
 	}
 	s.audit(ctx, by, "environment_changed", project, name, "")
 	return s.Get(ctx, project, name)
+}
+
+// sameRules compares as JSON, in which both were read: no rules and empty ones are the same.
+func sameRules(a, b *policy.Rules) bool {
+	text := func(r *policy.Rules) string {
+		if r == nil {
+			r = &policy.Rules{}
+		}
+		encoded, _ := json.Marshal(r)
+		return string(encoded)
+	}
+	return text(a) == text(b)
 }
 
 func checkKind(kind lock.Kind) error {

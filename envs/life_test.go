@@ -244,6 +244,25 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 	must(t, err)
 }
 
+func TestRulesThatSomebodyElseHasChangedAreNotWrittenOver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	g.create(t, "demo", "science", "alpha")
+	set := func(was *policy.Rules, denied ...string) error {
+		_, err := g.Update(t.Context(), ann, "demo", "science", envs.Patch{Policy: &policy.Rules{DenyPackages: denied}, PolicyWas: was})
+		return err
+	}
+	must(t, set(&policy.Rules{}, "evil"))
+	wantCode(t, set(&policy.Rules{}, "vile"), problem.Conflict, "somebody else")
+	must(t, set(&policy.Rules{DenyPackages: []string{"evil"}}, "vile"))
+	must(t, set(nil, "wicked"))
+	env, err := g.Get(t.Context(), "demo", "science")
+	if err != nil || len(env.Policy.DenyPackages) != 1 || env.Policy.DenyPackages[0] != "wicked" {
+		t.Errorf("Get() = %+v, %v, want the last rules", env.Policy, err)
+	}
+}
+
 func TestVariablesOfOursAreRefusedWhenTheyAreSaved(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

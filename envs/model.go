@@ -178,6 +178,8 @@ type Patch struct {
 	Default *bool
 	Kind    *lock.Kind
 	Policy  *policy.Rules
+	// PolicyWas are the rules that Policy was made from: a problem.Conflict where others hold by now. Nil does not care.
+	PolicyWas *policy.Rules
 }
 
 // Try says what a dry run solves: Text, or the newest revision with an Edit, or that revision as it is.

@@ -168,14 +168,15 @@ func (a *API) recreate(ctx context.Context, project, notebook string, n *envs.Ne
 
 func (a *API) updateEnvironment(c echo.Context) error {
 	var body struct {
-		Default *bool         `json:"default"`
-		Kind    *lock.Kind    `json:"kind"`
-		Policy  *policy.Rules `json:"policy"`
+		Default   *bool         `json:"default"`
+		Kind      *lock.Kind    `json:"kind"`
+		Policy    *policy.Rules `json:"policy"`
+		PolicyWas *policy.Rules `json:"policy_was"`
 	}
 	if err := readJSON(c, &body); err != nil {
 		return err
 	}
-	patch := envs.Patch{Default: body.Default, Kind: body.Kind, Policy: body.Policy}
+	patch := envs.Patch{Default: body.Default, Kind: body.Kind, Policy: body.Policy, PolicyWas: body.PolicyWas}
 	e, err := a.envs.Update(c.Request().Context(), auth.By(c), c.Param("project"), c.Param("environment"), patch)
 	if err != nil {
 		return err

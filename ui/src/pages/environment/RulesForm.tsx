@@ -35,7 +35,7 @@ export function RulesForm({ environment, site, onClose }: Props) {
     void action.run(async () => {
       setAnswered(draft);
       try {
-        await send("PATCH", paths.environment(project, name), { policy: rulesOf(draft, before) });
+        await send("PATCH", paths.environment(project, name), { policy: rulesOf(draft, before), policy_was: before });
       } catch (error) {
         showFirst();
         throw error;
