@@ -43,6 +43,7 @@ export function YamlEditor({ label, value, readOnly = false, wrong, onChange, on
 
   function press(event: KeyboardEvent<HTMLTextAreaElement>) {
     const edit = editOf(event, leaving.current);
+    if (event.key === "Escape" && !leaving.current) event.preventDefault(); // a dialog around it closes on the second one
     leaving.current = event.key === "Escape";
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
