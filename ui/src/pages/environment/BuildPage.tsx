@@ -47,6 +47,7 @@ export function BuildPage({ project, name, build: number }: Props) {
     if (state) announce(`Build ${number}: ${buildWords({ state, active: build?.active ?? false }).word}`);
   }, [state, build?.active, number]);
 
+  if (error?.status === 404) return <NoBuild project={project} name={name} build={number} message={error.message} />;
   return (
     <div className="page">
       <div>
@@ -65,6 +66,18 @@ export function BuildPage({ project, name, build: number }: Props) {
       {build && <BuildLog build={build} progress={progress} />}
       {build?.lock && ended && <Changes build={build} />}
       {build?.lock && ended && <Content build={build} />}
+    </div>
+  );
+}
+
+/** What was known of a build goes with it. */
+function NoBuild({ project, name, build, message }: Props & { message: string }) {
+  return (
+    <div className="page">
+      <PageHead title={`Build ${build}`}>{message}</PageHead>
+      <p>
+        It may have been deleted. <Link href={to.environment(project, name, "builds")}>Builds of {name}</Link>
+      </p>
     </div>
   );
 }
