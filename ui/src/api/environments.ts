@@ -202,6 +202,17 @@ export interface Usage {
   rule: string;
 }
 
+/** What a collection has removed. */
+export interface Collected {
+  /** Builds that lost their files, and packages that left the caches; bytes is what both took on disk. */
+  builds: number;
+  packages: number;
+  bytes: number;
+  /** Locks that nothing named for long. */
+  locks: number;
+  lock_bytes: number;
+}
+
 export interface Archive {
   state: "none" | "building" | "ready" | "failed";
   path?: string;

@@ -1,11 +1,12 @@
 import { paths, send } from "../../api/client";
-import type { Usage } from "../../api/environments";
+import type { Collected, Usage } from "../../api/environments";
 import { invalidate, useThing } from "../../api/store";
 import { useAction } from "../../parts/action";
 import { Button } from "../../parts/Button";
 import { notify } from "../../parts/notices";
 import { binarySize } from "../../text/size";
 import { counted } from "../../text/time";
+import { collectedWords } from "./deletionWords";
 import { ProblemNote } from "./FailureNote";
 
 /** What all environments of a project take on disk, and the rule by which old builds go. */
@@ -15,9 +16,9 @@ export function Disk({ project, owns }: { project: string; owns: boolean }) {
 
   function collect() {
     void action.run(async () => {
-      const { builds, bytes } = await send<{ builds: number; bytes: number }>("POST", paths.environmentsCollect(project));
+      const report = await send<Collected>("POST", paths.environmentsCollect(project));
       invalidate(paths.environmentsUsage(project), paths.environments(project), `${paths.environments(project)}/`);
-      notify(builds > 0 ? `${counted(builds, "build")} collected: ${binarySize(bytes)} are free.` : "There was nothing to collect.");
+      notify(collectedWords(report));
     });
   }
 
