@@ -7,9 +7,9 @@ import { roleName } from "./role";
 export function deedOf({ action, resource, detail = "" }: AuditEntry): string {
   switch (action) {
     case "start":
-      return `started ${detail || resource}`;
+      return `started ${builderIn(detail) || detail || resource}`;
     case "stop":
-      return `stopped ${detail || resource}`;
+      return `stopped ${builderIn(detail) || detail || resource}`;
     case "member_set":
       return `made ${resource} a ${roleName(detail as Role).toLowerCase()}`;
     case "member_removed":
@@ -61,4 +61,10 @@ export function doerOf({ user }: AuditEntry): string {
 /** "build 12", out of what is told of it. */
 function buildIn(detail: string): string {
   return /build \d+/.exec(detail)?.[0] ?? "a build";
+}
+
+/** A builder is called after what it builds, "analysis build 12". */
+function builderIn(detail: string): string {
+  const [, name, build] = /^(\S+) (build \d+)$/.exec(detail) ?? [];
+  return name ? `${build} of the environment ${name}` : "";
 }

@@ -85,6 +85,11 @@ export function activationDeed({ build, from = 0 }: Pick<Activation, "build" | "
   return build < from ? `Rolled back from ${from} to ${build}` : `From ${from} to ${build}`;
 }
 
+/** Why it was, unless that is plain from what it did. */
+export function activationReason({ build, reason = "" }: Pick<Activation, "build" | "reason">): string {
+  return reason === "rolled back" || reason === `build ${build} is ready` ? "" : reason;
+}
+
 /** How long a build took, "42 s" or "3 min 5 s"; empty while that is not known. */
 export function durationWords(started: string | undefined, ended: string | undefined): string {
   const ms = Date.parse(ended ?? "") - Date.parse(started ?? "");

@@ -6,7 +6,7 @@ import { Button } from "../../parts/Button";
 import { ErrorNote } from "../../parts/ErrorNote";
 import { SkeletonRows } from "../../parts/Skeleton";
 import { Time } from "../../parts/Time";
-import { activationDeed, byWords } from "../../text/environment";
+import { activationDeed, activationReason, byWords } from "../../text/environment";
 
 const most = 10;
 
@@ -24,7 +24,7 @@ export function History({ environment: { project, name } }: { environment: Envir
         {data?.slice(0, all ? undefined : most).map((activation) => (
           <div key={activation.number} className="list-row slim">
             <div className="list-main">
-              {activationDeed(activation)} {activation.reason && activation.reason !== "rolled back" && <span className="small soft">{activation.reason}</span>}
+              {activationDeed(activation)} <span className="small soft">{activationReason(activation)}</span>
             </div>
             <span className="small soft">
               {byWords(activation.by)}, <Time at={activation.created} />
