@@ -236,8 +236,9 @@ func (g *generation) run() outcome {
 	connecting.Wait()
 	_ = g.bridge.Close()
 	o.code, o.how = g.prog.exit()
+	words := out.lastWords() // in any case: what is not in the log before we end is lost
 	if !o.cameUp && !o.stopped {
-		o.words = out.lastWords()
+		o.words = words
 	}
 	a.log.Info("program ended", "generation", g.n, "how", o.how, "asked", o.stopped || o.restart)
 	return o
