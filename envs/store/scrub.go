@@ -2,12 +2,9 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -201,19 +198,23 @@ func scrubPackage(ctx context.Context, dir string) []Damage {
 		return []Damage{damage("info/paths.json", err.Error())}
 	}
 	var all []Damage
+	once := newOnce(root)
 	for _, f := range files {
-		if ctx.Err() != nil {
+		if f.Type != "hardlink" && f.Type != "" {
+			continue
+		}
+		why := once.differs(ctx, f)
+		if ctx.Err() != nil || len(all) == maxDamage {
 			break
 		}
-		if f.Type == "hardlink" || f.Type == "" {
-			if why := differs(root, f); why != "" {
-				all = append(all, damage(f.Path, why))
-			}
+		if why != "" {
+			all = append(all, damage(f.Path, why))
 		}
 	}
 	return all
 }
 
+// readPaths reads a package's list of files, and leaves out what is not in its folder.
 func readPaths(root *os.Root) ([]listed, error) {
 	b, err := root.ReadFile("info/paths.json")
 	if err != nil {
@@ -225,30 +226,5 @@ func readPaths(root *os.Root) ([]listed, error) {
 	if err := json.Unmarshal(b, &list); err != nil {
 		return nil, err
 	}
-	return list.Paths, nil
+	return slices.DeleteFunc(list.Paths, func(f listed) bool { return !filepath.IsLocal(f.Path) }), nil
 }
-
-// differs says how a file is not what the list says; empty where it is.
-func differs(root *os.Root, f listed) string {
-	file, err := root.Open(f.Path)
-	if err != nil {
-		return err.Error()
-	}
-	defer file.Close()
-	if f.SHA256 == "" {
-		return ""
-	}
-	h := sha256.New()
-	n, err := io.Copy(h, file)
-	switch sum := hex.EncodeToString(h.Sum(nil)); {
-	case err != nil:
-		return err.Error()
-	case f.Size != nil && n != *f.Size:
-		return fmt.Sprintf("it has %d bytes and should have %d", n, *f.Size)
-	case sum != f.SHA256:
-		return errContent.Error()
-	}
-	return ""
-}
-
-var errContent = errors.New("its content is another")

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,6 +24,9 @@ var hashGlob = strings.Repeat("[0-9a-f]", 2*sha256.Size)
 
 // maxRecord bounds the list of files in an unpacked wheel, in bytes.
 const maxRecord = 64 << 20
+
+// maxArchives is how many downloaded wheels of one name and version are looked into: one for each platform would do.
+const maxArchives = 8
 
 // scrubWheel compares a downloaded wheel with the hash that its folder is called by.
 func scrubWheel(ctx context.Context, dir string) []Damage {
@@ -65,6 +69,7 @@ func scrubUnpacked(ctx context.Context, dir, wheels string) []Damage {
 	defer root.Close()
 	lists, _ := fs.Glob(root.FS(), "*.dist-info/RECORD")
 	var all []Damage
+	once := newOnce(root)
 	for _, list := range lists {
 		title := strings.TrimSuffix(path.Dir(list), ".dist-info")
 		damage := func(path, why string) { all = append(all, Damage{Package: title, Path: path, Why: why, dir: dir}) }
@@ -73,14 +78,18 @@ func scrubUnpacked(ctx context.Context, dir, wheels string) []Damage {
 			damage(list, err.Error())
 			continue
 		}
+		from := &archives{pattern: filepath.Join(wheels, hashGlob, title+"-*.whl")}
 		for _, f := range files {
-			if ctx.Err() != nil {
-				return all
+			why := once.differs(ctx, f)
+			asPacked := why != "" && from.hold(ctx, once, f.Path)
+			if ctx.Err() != nil || len(all) == maxDamage {
+				break
 			}
-			if why := differs(root, f); why != "" && !inWheel(ctx, root, f.Path, title, wheels) {
+			if why != "" && !asPacked {
 				damage(f.Path, why)
 			}
 		}
+		from.close()
 	}
 	return all
 }
@@ -127,39 +136,68 @@ func parseRecord(text io.Reader) ([]listed, error) {
 	}
 }
 
-// inWheel says whether a file of an unpacked wheel is as in a downloaded one of that name and version.
-func inWheel(ctx context.Context, root *os.Root, name, title, wheels string) bool {
-	archives, _ := filepath.Glob(filepath.Join(wheels, hashGlob, title+"-*.whl"))
-	for _, archive := range archives {
-		if len(scrubWheel(ctx, filepath.Dir(archive))) == 0 && sameIn(ctx, archive, root, name) {
-			return true
-		}
-	}
-	return false
+// archives are the downloaded wheels that a folder may have been unpacked from. They are opened and checked when the first file is
+// asked for, and each of their files is read once.
+type archives struct {
+	pattern string
+	open    []*zip.ReadCloser // nil while nothing was asked for
+	sums    map[packed]string
 }
 
-func sameIn(ctx context.Context, archive string, root *os.Root, name string) bool {
-	wheel, err := zip.OpenReader(archive)
-	if err != nil {
+// packed is a file of an archive.
+type packed struct {
+	archive *zip.ReadCloser
+	name    string
+}
+
+// hold says whether one of them has a file as it is in the folder.
+func (a *archives) hold(ctx context.Context, folder *once, name string) bool {
+	here := folder.read(ctx, name)
+	if here.err != nil {
 		return false
 	}
-	defer wheel.Close()
-	packed, err := wheel.Open(name)
-	if err != nil {
-		return false
+	if a.open == nil {
+		a.start(ctx)
 	}
-	defer packed.Close()
-	want, err := hashOf(ctx, packed)
-	if err != nil {
-		return false
+	return slices.ContainsFunc(a.open, func(archive *zip.ReadCloser) bool {
+		return a.sum(ctx, packed{archive, name}, here.size) == here.sum
+	})
+}
+
+// start opens those that are what their folders say.
+func (a *archives) start(ctx context.Context) {
+	a.open, a.sums = []*zip.ReadCloser{}, map[packed]string{}
+	found, _ := filepath.Glob(a.pattern)
+	for _, path := range found {
+		if len(scrubWheel(ctx, filepath.Dir(path))) > 0 || len(a.open) == maxArchives {
+			continue
+		}
+		if archive, err := zip.OpenReader(path); err == nil {
+			a.open = append(a.open, archive)
+		}
 	}
-	file, err := root.Open(name)
-	if err != nil {
-		return false
+}
+
+// sum is the hash of a file that unpacks to so many bytes; empty where there is none.
+func (a *archives) sum(ctx context.Context, p packed, size int64) string {
+	if sum, known := a.sums[p]; known {
+		return sum
 	}
-	defer file.Close()
-	got, err := hashOf(ctx, file)
-	return err == nil && got == want
+	sum := ""
+	if file, err := p.archive.Open(p.name); err == nil {
+		if info, err := file.Stat(); err == nil && info.Size() == size {
+			sum, _ = hashOf(ctx, file)
+		}
+		file.Close()
+	}
+	a.sums[p] = sum
+	return sum
+}
+
+func (a *archives) close() {
+	for _, archive := range a.open {
+		archive.Close()
+	}
 }
 
 // hashOf is the SHA-256 of what is read, in hexadecimal digits.
