@@ -87,7 +87,8 @@ func (m *Makers) asked() string {
 	return string(b)
 }
 
-// decide asks the channels, and falls back on the package index where they do not answer.
+// decide asks the channels, and falls back on the package index where they do not answer. What comes with Hopyard is there in
+// either form; what a site wants instead is solved where its channels answer, or not at all.
 func (m *Makers) decide(ctx context.Context) (*choice, error) {
 	text := m.cfg.Starter
 	if text == nil {
@@ -110,8 +111,29 @@ func (m *Makers) decide(ctx context.Context) (*choice, error) {
 	if cause == nil || ctx.Err() != nil {
 		return chosen, cause
 	}
-	m.cfg.Log.InfoContext(ctx, "environments are made from the package index", "because", cause)
-	return m.fromIndex(ctx, s, fmt.Sprintf("%s cannot be used: %s", channels, sentence(cause)))
+	if answered(cause) && m.cfg.Starter != nil { // what the site wants is wrong, or its channels are: another kind would hide that
+		return nil, unsolved(channels, cause)
+	}
+	m.cfg.Log.WarnContext(ctx, "environments are made from the package index", "because", cause)
+	chosen, err = m.fromIndex(ctx, s, fmt.Sprintf("%s cannot be used: %s", channels, sentence(cause)))
+	if err != nil {
+		return nil, fmt.Errorf("%w; and %s cannot be used: %s", err, channels, sentence(cause))
+	}
+	return chosen, nil
+}
+
+// answered reports whether channels were there, and had not what a spec asks for.
+func answered(err error) bool {
+	f, ok := errors.AsType[*driver.Failure](err)
+	return ok && (f.Cause == driver.PackageMissing || f.Cause == driver.Unsatisfiable)
+}
+
+// unsolved says why, with the whole tree of a conflict.
+func unsolved(channels string, err error) error {
+	if f := driver.FailureOf(err); f.Tree != "" {
+		return fmt.Errorf("%s has no solution for the starter's environment.yml: %w\n%s", channels, err, f.Tree)
+	}
+	return fmt.Errorf("%s has no solution for the starter's environment.yml: %w", channels, err)
 }
 
 // anybodys are the rules for what every project gets: without the private channels, which are for some alone.

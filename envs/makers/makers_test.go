@@ -107,6 +107,35 @@ func TestWithoutChannelsThePackageIndexIsUsed(t *testing.T) {
 	}
 }
 
+func TestWhatChannelsCannotSolveIsSaidAndNotHidden(t *testing.T) {
+	t.Parallel()
+	srv := testchannel.Serve(t)
+	for starter, want := range map[string]string{
+		"name: python\ndependencies:\n  - python >=3.11\n  - no-such-package\n": "no-such-package",
+		"name: python\ndependencies:\n  - conflict-left\n  - conflict-right\n":  "conflict-base 1.0",
+	} {
+		m := makers.New(config(t, srv, starter))
+		t.Cleanup(func() { _ = m.Close() })
+		if err := m.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "conda-forge has no solution") {
+			t.Errorf("Prepare() = %v, want the channels' own reason with %q", err, want)
+		}
+		if kind, _ := m.Kind(t.Context()); kind != "" {
+			t.Errorf("Kind() = %q, want none", kind)
+		}
+	}
+}
+
+func TestWhenNeitherChannelsNorTheIndexServeBothAreTold(t *testing.T) {
+	t.Parallel()
+	c := config(t, testchannel.Serve(t), "name: python\ndependencies:\n  - python >=3.11\n  - no-such-package\n")
+	c.Rules.ChannelURLs = map[string]string{"conda-forge": "http://" + nobody(t)}
+	m := makers.New(c)
+	t.Cleanup(func() { _ = m.Close() })
+	if err := m.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "no-such-package") || !strings.Contains(err.Error(), "conda-forge cannot be used") {
+		t.Errorf("Prepare() = %v, want both reasons", err)
+	}
+}
+
 func TestTheConfigurationMayForceAKind(t *testing.T) {
 	t.Parallel()
 	c := config(t, testchannel.Serve(t), "name: python\ndependencies:\n  - python >=3.11\n  - idna\n")
