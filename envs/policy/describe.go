@@ -43,7 +43,10 @@ func (r Rules) describeChannels() string {
 	if len(r.allowed()) == 0 {
 		return "No conda channel is allowed."
 	}
-	return fmt.Sprintf("Conda packages come from %s, and from %s where environment.yml names no channel.", list(unique(r.allowed())), list(r.Defaults()))
+	if allowed := list(unique(r.allowed())); allowed != list(r.Defaults()) {
+		return fmt.Sprintf("Conda packages come from %s, and from %s where environment.yml names no channel.", allowed, list(r.Defaults()))
+	}
+	return fmt.Sprintf("Conda packages come from %s.", list(r.Defaults()))
 }
 
 func (r Rules) describeIndex() string {

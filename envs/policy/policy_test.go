@@ -581,6 +581,9 @@ A project has at most 10 environments.`
 	if text != want {
 		t.Errorf("Describe:\n%s\nwant:\n%s", text, want)
 	}
+	if got := (policy.Rules{}).Describe()[0]; got != "Conda packages come from conda-forge." {
+		t.Errorf("Describe() of channels that are allowed and the default = %q, want them once", got)
+	}
 	if got := (policy.Rules{}).Describe(); len(got) != 2 {
 		t.Errorf("no rules are described as %q", got)
 	}
