@@ -54,8 +54,11 @@ func environmentsCheck(ctx context.Context, c Config) doctor.Check {
 		kind, why = lock.Venv, "the channels cannot be used"
 	}
 	names := map[lock.Kind]string{lock.Conda: "rattler", lock.Venv: "venv"}
-	check.Found = fmt.Sprintf("%s, because %s; now %s; tools: %s", names[kind], strings.TrimSuffix(why, "."), asked, t.Version)
+	check.Found = fmt.Sprintf("%s, because %s; now %s; tools: %s", names[kind], strings.TrimSuffix(why, "."), asked.since(why), t.Version)
 	switch {
+	case known && kind == lock.Venv && c.Environments.Kind == "" && refusal == nil:
+		check.Status = doctor.Warn
+		check.Mend = "the channels answer now, and are asked again by the first start a day after the last time; where they lack a package of the first environment, name what they have with environments.starter"
 	case asked.refusal(nil) == nil, c.Offline, kind == lock.Venv && c.Environments.Kind == kind && asked.places[packageIndex] == nil:
 	case kind == lock.Conda || refusal == nil:
 		check.Status, check.Mend = doctor.Warn, "what is built works; to build anew, make what does not answer reachable, or name a mirror with environments.channels or environments.index"
@@ -107,8 +110,8 @@ func (a answers) refusal(of []string) error {
 	return nil
 }
 
-// String says which answer, and why others do not.
-func (a answers) String() string {
+// since says which answer, and why others do not, unless that has been said.
+func (a answers) since(said string) string {
 	var parts []string
 	for _, name := range a.names {
 		err := a.places[name]
@@ -117,6 +120,10 @@ func (a answers) String() string {
 			continue
 		}
 		line, _, _ := strings.Cut(driver.FailureOf(err).Message, "\n")
+		if strings.Contains(said, line) {
+			parts = append(parts, name+" still cannot be used")
+			continue
+		}
 		parts = append(parts, name+" cannot be used: "+line)
 	}
 	return strings.Join(parts, ", ")
