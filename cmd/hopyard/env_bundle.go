@@ -259,7 +259,8 @@ func (b *bundling) read(cmd *cobra.Command) error {
 			return err
 		}
 		file := filepath.Join(folder, e.Name+".lock.json")
-		if err := os.WriteFile(file, text, 0o600); err != nil {
+		// As a new file: one that somebody else has put there before us would stay theirs.
+		if _, err := whole(file, func(out io.Writer) error { _, err := out.Write(text); return err }); err != nil {
 			return err
 		}
 		lines = append(lines, fmt.Sprintf("make %s with `hopyard env create %s --lock %s`", e.Name, e.Name, file))

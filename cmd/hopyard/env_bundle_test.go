@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/envs"
+	"github.com/hopyard/hopyard/envs/bundle"
 	"github.com/hopyard/hopyard/envs/conda"
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
@@ -31,6 +33,46 @@ const channelPassword = "a-pass.word"
 func init() {
 	if len(os.Args) > 1 && os.Args[1] == "build" {
 		_ = os.Setenv(asProgram, "1")
+	}
+}
+
+// TestLocksOfABundleAreFilesOfTheirOwn loads a bundle where somebody else has put files of the names that its locks will have.
+func TestLocksOfABundleAreFilesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	l := &lock.Lock{Version: lock.FormatVersion, Kind: lock.Venv, Platform: "linux-64", Python: "3.11", Base: &lock.Base{Path: "/usr/bin/python3", Version: "3.11.7"}}
+	folder, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "theirs")
+	out, err := os.Create(filepath.Join(folder, "team.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	b := bundle.Bundle{Environments: []bundle.Environment{{Name: "linked", Build: 1, Content: l}, {Name: "open", Build: 1, Content: l}}}
+	if err := bundle.Write(t.Context(), out, b, bundle.Means{Dir: t.TempDir(), Fetcher: &wheels.Fetcher{}, Tell: func(string) {}}); err != nil {
+		t.Fatal(err)
+	}
+	open := filepath.Join(folder, "open.lock.json")
+	if err := errors.Join(os.Symlink(elsewhere, filepath.Join(folder, "linked.lock.json")), os.WriteFile(open, nil, 0o600), os.Chmod(open, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := os.OpenFile(open, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	cmd := hopyard(t, "env", "bundle", "--load", out.Name(), "--data", t.TempDir())
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("load = %v: %s", err, said)
+	}
+	if _, err := os.Lstat(elsewhere); err == nil {
+		t.Error("a lock was written through a link")
+	}
+	if _, err := theirs.WriteString("{}"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(open)
+	info, _ := os.Stat(open)
+	if got, decodeErr := lock.Decode(text); err != nil || decodeErr != nil || got.ID() != l.ID() || info.Mode().Perm() != 0o600 {
+		t.Errorf("the lock is %s of mode %v (%v, %v)", text, info.Mode(), err, decodeErr)
 	}
 }
 

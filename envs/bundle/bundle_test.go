@@ -241,6 +241,7 @@ func TestBundlesThatWereTamperedWithAreRefused(t *testing.T) {
 		"lacks a package":   edited(t, good, "channel/noarch/six-1.17.0-py_0.conda", "channel/noarch/repodata.json", "{}"),
 		"has one twice":     edited(t, good, "channel/noarch/repodata.json", "channel/noarch/six-1.17.0-py_0.conda", "a conda package"),
 		"name of a path":    edited(t, good, "bundle.json", "", strings.ReplaceAll(string(files(t, good)["bundle.json"]), `"base"`, `"../base"`)),
+		"terminal":          edited(t, good, "bundle.json", "", strings.ReplaceAll(string(files(t, good)["bundle.json"]), `"build": 3`, `"build": 3, "private": ["\u001b]0;x\u0007"]`)),
 		"leaves its folder": edited(t, good, "channel/noarch/six-1.17.0-py_0.conda", "../../evil", "x"),
 		"another name":      edited(t, good, "environments/1/environment.yml", "etc/passwd", "x"),
 		"other package":     edited(t, good, "channel/noarch/six-1.17.0-py_0.conda", "", "another package"),

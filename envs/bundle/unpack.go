@@ -12,7 +12,9 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/internal/problem"
@@ -98,6 +100,11 @@ func (r *reader) about(ctx context.Context) (Bundle, error) {
 		e := &b.Environments[i]
 		if !name.MatchString(e.Name) || names[e.Name] {
 			return b, problem.New(problem.Invalid, "this is no bundle: %q is no name for an environment, or that of two", e.Name)
+		}
+		for _, channel := range e.Private {
+			if channel == "" || strings.ContainsFunc(channel, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				return b, problem.New(problem.Invalid, "this is no bundle: %q is no name for a channel", channel)
+			}
 		}
 		names[e.Name] = true
 		if err := r.environment(ctx, i, e); err != nil {
