@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hopyard/hopyard/internal/sqlite"
 	"github.com/hopyard/hopyard/plugins/queue"
@@ -207,5 +208,25 @@ func openAndClose(t *testing.T, path string) {
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestWhoOpensAnotherNameOfTheFileTakesNobodysJob(t *testing.T) {
+	t.Parallel()
+	path, link := filepath.Join(t.TempDir(), "db"), filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	q := open(t, path).Queue()
+	if err := q.Enqueue(t.Context(), queue.Job{ID: "1", Kind: "build"}); err != nil {
+		t.Fatal(err)
+	}
+	claims, err := q.Claim(t.Context(), []string{"build"}, 1, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open(t, link) // gives back what those who have gone had
+	if _, err := q.Extend(t.Context(), claims[0], time.Hour); err != nil {
+		t.Errorf("Extend() = %v", err)
 	}
 }

@@ -63,6 +63,9 @@ func Open(ctx context.Context, path string, log *slog.Logger) (*DB, error) {
 	if err := create(abs); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
+	if file, err := filepath.EvalSymlinks(abs); err == nil { // all names of the file have the same holders
+		abs = file
+	}
 	holders, err := openHolders(abs)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
