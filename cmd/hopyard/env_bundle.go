@@ -182,7 +182,7 @@ func (b *bundling) ask(ctx context.Context, names []string) (bundle.Bundle, erro
 			return all, err
 		}
 		if domain := policy.Rules.Domain(e.Content); domain != "" {
-			e.Private = strings.Split(domain, "+")
+			e.Private, e.Closed = strings.Split(domain, "+"), bundle.Closed(e.Content, policy.Rules.Domain)
 		}
 		all.Environments = append(all.Environments, e)
 	}

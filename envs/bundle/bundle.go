@@ -42,10 +42,33 @@ type Environment struct {
 	Lock     string `json:"lock"` // the lock's ID
 	Platform string `json:"platform"`
 	// Private are the private channels that it has artifacts of, by the names that they have where the bundle is from.
-	Private []string   `json:"private,omitempty"`
+	Private []string `json:"private,omitempty"`
+	// Closed are the hashes of those artifacts.
+	Closed  []string   `json:"closed,omitempty"`
 	Content *lock.Lock `json:"-"`
 	// Spec is its environment.yml, as written.
 	Spec string `json:"-"`
+}
+
+// Closed gives the hashes of the artifacts of l that are of private channels, by rules that give the trust domain of a lock.
+func Closed(l *lock.Lock, domain func(*lock.Lock) string) []string {
+	if domain(l) == "" {
+		return nil
+	}
+	var hashes []string
+	alone := lock.Lock{Version: l.Version, Kind: l.Kind, Platform: l.Platform}
+	for i := range l.Packages {
+		if alone.Packages = l.Packages[i : i+1]; domain(&alone) != "" {
+			hashes = append(hashes, l.Packages[i].SHA256)
+		}
+	}
+	alone.Packages = nil
+	for i := range l.Wheels {
+		if alone.Wheels = l.Wheels[i : i+1]; domain(&alone) != "" {
+			hashes = append(hashes, l.Wheels[i].SHA256)
+		}
+	}
+	return hashes
 }
 
 // The names of a bundle's files.

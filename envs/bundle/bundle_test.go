@@ -31,6 +31,7 @@ type site struct {
 	password string // that it asks for; empty for none
 	auth     string // file of credentials
 	private  []string
+	closed   []string
 	cache    string // of wheels
 }
 
@@ -87,7 +88,7 @@ func sum(text string) string {
 func (s *site) write(t *testing.T) ([]byte, error) {
 	t.Helper()
 	var out bytes.Buffer
-	b := bundle.Bundle{Environments: []bundle.Environment{{Name: "base", Build: 3, Content: s.lock, Spec: "dependencies: [six]\n", Private: s.private}}}
+	b := bundle.Bundle{Environments: []bundle.Environment{{Name: "base", Build: 3, Content: s.lock, Spec: "dependencies: [six]\n", Private: s.private, Closed: s.closed}}}
 	err := bundle.Write(t.Context(), &out, b, bundle.Means{
 		Dir: t.TempDir(), Fetcher: &wheels.Fetcher{Cache: s.cache, Offline: true}, Starters: map[string][]wheels.Wheel{"3.13": {starter()}},
 		AuthFile: s.auth, Tell: func(string) {},
@@ -101,6 +102,8 @@ type unpacker struct {
 	got    []string
 	cache  string
 	domain string // of all locks, where it is not everybody's
+	// domainOf is that of a lock, where it matters what is in it.
+	domainOf func(*lock.Lock) string
 }
 
 func (u *unpacker) Install(_ context.Context, l *lock.Lock, at driver.Place, _ driver.Sink) error {
@@ -134,6 +137,9 @@ func load(t *testing.T, text []byte, u *unpacker) (bundle.Bundle, bundle.Caches,
 	c.Installer = func(context.Context) (driver.Driver, error) { return u, nil }
 	if u.domain != "" {
 		c.Domain = func(*lock.Lock) string { return u.domain }
+	}
+	if u.domainOf != nil {
+		c.Domain = u.domainOf
 	}
 	if err := os.Mkdir(c.Dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -340,6 +346,40 @@ func TestWhatIsPrivateStaysSo(t *testing.T) {
 	if _, err := os.Stat(c.Wheels("")); err == nil {
 		t.Error("there is a cache of wheels for everybody")
 	}
+}
+
+// TestWhatIsPrivateStaysSoWhereAnotherChannelIs loads an environment of two channels where the one that is private is not known, and
+// the other one is private.
+func TestWhatIsPrivateStaysSoWhereAnotherChannelIs(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	there := func(l *lock.Lock) string { return of(l, ".conda", "hush") }
+	s.private, s.closed = []string{"hush"}, bundle.Closed(s.lock, there)
+	text, err := s.write(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for suffix, want := range map[string]problem.Code{".conda": "", ".whl": problem.Conflict} {
+		u := &unpacker{domainOf: func(l *lock.Lock) string { return of(l, suffix, "other") }}
+		if _, _, err := load(t, text, u); (err != nil || want != "") && problem.CodeOf(err) != want {
+			t.Errorf("Load() where %s are private = %v", suffix, err)
+		}
+	}
+}
+
+// of is a trust domain of the locks that have an artifact with an ending.
+func of(l *lock.Lock, suffix, domain string) string {
+	for _, p := range l.Packages {
+		if strings.HasSuffix(p.URL, suffix) {
+			return domain
+		}
+	}
+	for _, w := range l.Wheels {
+		if strings.HasSuffix(w.URL, suffix) {
+			return domain
+		}
+	}
+	return ""
 }
 
 func TestEmptyBundleBringsAGatewayUp(t *testing.T) {

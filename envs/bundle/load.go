@@ -71,13 +71,25 @@ func (c *Caches) domains(b Bundle) ([]string, error) {
 	all := make([]string, len(b.Environments))
 	for i, e := range b.Environments {
 		all[i] = c.Domain(e.Content)
-		if known := len(strings.FieldsFunc(all[i], func(r rune) bool { return r == '+' })); known < len(e.Private) {
+		if c.opens(e, all[i]) {
 			return nil, problem.New(problem.Conflict, "environment %s has packages of the private channel %s (%s), and the configuration of this host does not say who may use it: "+
 				"name it under environments.private_channels, and where it is under channel_urls, and load the bundle with --config",
 				e.Name, strings.Join(e.Private, ", "), strings.Join(e.Content.Channels, ", "))
 		}
 	}
 	return all, nil
+}
+
+// opens says whether what is private in an environment would be everybody's here, or that of those who may use another channel.
+func (c *Caches) opens(e Environment, domain string) bool {
+	if known := len(strings.FieldsFunc(domain, func(r rune) bool { return r == '+' })); known < len(e.Private) {
+		return true
+	}
+	here := map[string]bool{}
+	for _, hash := range Closed(e.Content, c.Domain) {
+		here[hash] = true
+	}
+	return slices.ContainsFunc(e.Closed, func(hash string) bool { return !here[hash] })
 }
 
 // pins are all wheels of Hopyard's own that may be in a bundle.
