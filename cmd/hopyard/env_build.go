@@ -48,6 +48,9 @@ func (cli *envCLI) createCommand() *cobra.Command {
   hopyard env create again --notebook reports/may.ipynb`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := src.check(); err != nil {
+				return err
+			}
 			body, err := src.body(cmd.InOrStdin())
 			if err != nil {
 				return err
@@ -90,12 +93,23 @@ func (src *source) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&src.file, "file", "f", "", "an environment.yml; - reads standard input")
 	flags.StringVar(&src.from, "from", "", "another environment: PROJECT/NAME, or PROJECT/NAME@BUILD")
-	flags.StringVar(&src.lock, "lock", "", "a lock: what 'hopyard env export' writes as lock, explicit, conda-lock or requirements")
-	flags.StringVar(&src.requirements, "requirements", "", "a requirements.txt of pip, without hashes")
+	flags.StringVar(&src.lock, "lock", "", "a lock: what 'hopyard env export' writes as lock, explicit or conda-lock, or as requirements with addresses")
+	flags.StringVar(&src.requirements, "requirements", "", "a requirements.txt of pip, which is solved anew")
 	flags.StringVar(&src.notebook, "notebook", "", "a notebook of the project, whose environment is made again")
-	cmd.MarkFlagsMutuallyExclusive("from", "requirements", "notebook", "file")
-	cmd.MarkFlagsMutuallyExclusive("from", "requirements", "notebook", "lock")
-	cmd.MarkFlagsOneRequired("file", "from", "lock", "requirements", "notebook")
+}
+
+// check wants one source; a lock may come with the environment.yml that it was solved from.
+func (src *source) check() error {
+	named := 0
+	for _, name := range []string{src.file + src.lock, src.from, src.requirements, src.notebook} {
+		if name != "" {
+			named++
+		}
+	}
+	if named != 1 {
+		return errors.New("say what it is made from, by one of --file, --lock, --from, --requirements and --notebook; --file and --lock may come together")
+	}
+	return nil
 }
 
 // body is the request's, as far as the source goes.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -132,6 +134,9 @@ func (cli *envCLI) searchCommand() *cobra.Command {
 			if err != nil || cli.json {
 				return errors.Join(err, writeJSON(cmd.OutOrStdout(), raw))
 			}
+			if len(v.Items) == 0 {
+				return fmt.Errorf("nothing has %q in its name; the package index is searched by whole names only", args[0])
+			}
 			rows := [][]string{{"NAME", "NEWEST", "FROM", "SUMMARY"}}
 			for _, f := range v.Items {
 				newest := "-"
@@ -171,6 +176,7 @@ func (cli *envCLI) editCommand(verb, short, example string, put func(*spec.Edit,
 			if err != nil {
 				return err
 			}
+			s.noteBase(cmd.Context(), args[0], cmd.ErrOrStderr())
 			var b envs.Build
 			raw, err := s.do(cmd.Context(), http.MethodPost, s.env(args[0], "packages"), nil, body, &b)
 			if err != nil {
@@ -185,6 +191,16 @@ func (cli *envCLI) editCommand(verb, short, example string, put func(*spec.Edit,
 	cmd.Flags().StringVarP(&message, "message", "m", "", "why, for its history")
 	cmd.Flags().BoolVar(&detach, "detach", false, "do not wait for the build")
 	return cmd
+}
+
+// noteBase says what packages are changed in, where that is not what the build in use was made from: after a roll back, or after a
+// build that failed.
+func (s *scope) noteBase(ctx context.Context, name string, out io.Writer) {
+	var e envs.Environment
+	if _, err := s.get(ctx, s.env(name), nil, &e); err != nil || e.Active == nil || e.Active.Revision == e.Revision {
+		return // the change itself says what is wrong
+	}
+	fmt.Fprintf(out, "revision %d of %s's environment.yml is changed; build %d, which is in use, is of revision %d\n", e.Revision, name, e.Active.Build, e.Active.Revision)
 }
 
 // writePackages prints what a build holds.

@@ -107,6 +107,37 @@ func (d *desk) wasAsked(request string) bool {
 
 func items[T any](v ...T) list[T] { return list[T]{Items: v} }
 
+func TestPackagesSayWhichRevisionTheyChange(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.on("GET /environments/base", envs.Environment{Name: "base", Revision: 5, Active: &envs.Active{Build: 4, Revision: 4}})
+	_, said, code := d.run(t, "packages", "add", "base", "pandas")
+	if code != 1 || !strings.Contains(said, "revision 5 of base's environment.yml is changed; build 4, which is in use, is of revision 4") {
+		t.Errorf("packages add = %d %s", code, said)
+	}
+	d.on("GET /environments/base", envs.Environment{Name: "base", Revision: 4, Active: &envs.Active{Build: 4, Revision: 4}})
+	if _, said, _ := d.run(t, "packages", "add", "base", "pandas"); strings.Contains(said, "revision") {
+		t.Errorf("packages add says %s, want nothing of revisions", said)
+	}
+}
+
+func TestMisuseOfACommandSaysHowItIsUsed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.on("GET /packages", items[driver.Found]())
+	for want, args := range map[string][]string{
+		"usage: hopyard env show NAME":                     {"show"},
+		"`hopyard env packages remove --help` says more":   {"packages", "remove", "base"},
+		"by one of --file, --lock, --from, --requirements": {"create", "new"},
+		"--notebook; --file and --lock may come together":  {"create", "new", "-f", "x.yml", "--from", "demo/base"},
+		`nothing has "zzz" in its name; the package index`: {"packages", "search", "zzz"},
+	} {
+		if _, said, code := d.run(t, args...); code != 1 || !strings.Contains(said, want) {
+			t.Errorf("%v = %d %q, want %q", args, code, said, want)
+		}
+	}
+}
+
 // buildStream is a build's event stream.
 func buildStream(all ...driver.Event) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

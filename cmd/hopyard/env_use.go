@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -359,5 +358,5 @@ func lookUp(name, path string) (string, error) {
 			return file, nil
 		}
 	}
-	return "", fmt.Errorf("%w: %s, in the environment and on PATH", exec.ErrNotFound, name)
+	return "", fmt.Errorf("there is no program %s in the environment or on PATH", name)
 }

@@ -41,5 +41,23 @@ func root() *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	cmd.AddCommand(serveCommand(), stopCommand(), prepareCommand(), tokenCommand(), envCommand(), buildCommand(), doctorCommand(), versionCommand())
+	sayUsage(cmd)
 	return cmd
+}
+
+// sayUsage makes commands that get too few or too many arguments say which they take.
+func sayUsage(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		sayUsage(c)
+	}
+	fit := cmd.Args
+	if fit == nil || cmd.HasSubCommands() {
+		return
+	}
+	cmd.Args = func(c *cobra.Command, args []string) error {
+		if fit(c, args) == nil {
+			return nil
+		}
+		return fmt.Errorf("usage: %s\n  `%s --help` says more", c.UseLine(), c.CommandPath())
+	}
 }
