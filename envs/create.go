@@ -162,7 +162,9 @@ func (s *Service) source(ctx context.Context, project string, n NewEnvironment) 
 		src.kind, src.why = lock.Conda, "its environment.yml names channels"
 	}
 	if src.kind == "" {
-		src.kind, src.why = s.cfg.Drivers.Kind(ctx)
+		if kind, why := s.cfg.Drivers.Kind(ctx); kind != "" {
+			src.kind, src.why = kind, why
+		}
 	}
 	return src, nil
 }

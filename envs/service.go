@@ -21,7 +21,7 @@ import (
 type Drivers interface {
 	// Driver gives the one for a kind, a problem.Unavailable with what is being done about it if there is none yet.
 	Driver(kind lock.Kind) (driver.Driver, error)
-	// Kind says how new environments are made and why, in a sentence; an empty kind while that is not known yet.
+	// Kind says how new environments are made and why, in a sentence; an empty kind, and why it is not known, until it is.
 	Kind(ctx context.Context) (kind lock.Kind, why string)
 }
 

@@ -195,7 +195,7 @@ func (m *Makers) Kind(context.Context) (kind lock.Kind, why string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.choice == nil {
-		return "", ""
+		return "", m.unready().Error()
 	}
 	return m.choice.Kind, m.choice.Why
 }

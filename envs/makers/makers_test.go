@@ -119,8 +119,8 @@ func TestWhatChannelsCannotSolveIsSaidAndNotHidden(t *testing.T) {
 		if err := m.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "conda-forge has no solution") {
 			t.Errorf("Prepare() = %v, want the channels' own reason with %q", err, want)
 		}
-		if kind, _ := m.Kind(t.Context()); kind != "" {
-			t.Errorf("Kind() = %q, want none", kind)
+		if kind, why := m.Kind(t.Context()); kind != "" || !strings.Contains(why, want) {
+			t.Errorf("Kind() = %q, %q, want none and the same reason", kind, why)
 		}
 	}
 }
