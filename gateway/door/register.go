@@ -129,7 +129,10 @@ func deny(who *Caller) error {
 	if who.Limit != "" {
 		return problem.New(problem.Denied, "this token works in project %q only", who.Limit)
 	}
-	return problem.New(problem.Denied, "your role does not allow this")
+	if who.Project == "" {
+		return problem.New(problem.Denied, "your role does not allow this")
+	}
+	return problem.New(problem.Denied, "your role does not allow this: ask a data owner of project %q", who.Project)
 }
 
 // recovered turns a panic of a handler into an error, so that it costs one request only.
