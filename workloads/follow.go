@@ -83,6 +83,7 @@ func (m *Manager) look(ctx context.Context) error {
 	m.mu.Lock()
 	known, reserved := maps.Clone(m.live), maps.Clone(m.reserved)
 	m.mu.Unlock()
+	var again []storage.Record
 	for q := (storage.Query{Prefix: prefix}); ; {
 		page, err := m.cfg.Storage.List(ctx, q)
 		if err != nil {
@@ -90,10 +91,12 @@ func (m *Manager) look(ctx context.Context) error {
 		}
 		for _, rec := range page.Records {
 			_, id, ok := splitKey(rec.Key)
-			if w := known[id]; w != nil {
-				w.refresh(rec)
+			switch w := known[id]; {
+			case w != nil && w.refresh(rec):
 				delete(known, id)
-			} else if ok && !reserved[id] {
+			case w != nil: // its ID is used again, perhaps in another project
+				again = append(again, rec)
+			case ok && !reserved[id]:
 				m.welcome(rec)
 			}
 		}
@@ -103,6 +106,9 @@ func (m *Manager) look(ctx context.Context) error {
 	}
 	for _, w := range known {
 		m.drop(w, "")
+	}
+	for _, rec := range again {
+		m.welcome(rec)
 	}
 	return nil
 }

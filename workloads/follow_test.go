@@ -2,6 +2,7 @@ package workloads_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -137,5 +138,40 @@ func TestWhatAnotherGatewayIsLaunchingIsLeftAlone(t *testing.T) {
 	}
 	if _, err := s.storage.Get(t.Context(), "workloads/demo/launching"); err != nil {
 		t.Errorf("Get() from storage = %v, want that it is there", err)
+	}
+}
+
+// TestIDThatIsUsedAgainInAnotherProjectIsThatProjectsAlone writes what another gateway does that ends a program and launches one of the
+// same ID before anybody looks.
+func TestIDThatIsUsedAgainInAnotherProjectIsThatProjectsAlone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a, b := s.two()
+	id := launch(t, a, request(t.TempDir(), forever))
+	is(t, b, id, workloads.Running)
+	stored, err := s.storage.Get(t.Context(), "workloads/demo/"+id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r map[string]any
+	if err := json.Unmarshal(stored.Value, &r); err != nil {
+		t.Fatal(err)
+	}
+	r["started"] = "2026-01-02T03:04:05Z"
+	next, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.storage.Apply(t.Context(), storage.Delete("workloads/demo/"+id), storage.Create("workloads/other/"+id, next)); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*workloads.Manager{a, b} {
+		eventually(t, "it is the other project's", func() bool { _, err := m.Get(t.Context(), "other", id); return err == nil })
+		if _, err := m.Get(t.Context(), "demo", id); !problem.Is(err, problem.NotFound) {
+			t.Errorf("Get() in the old project = %v", err)
+		}
+	}
+	if err := b.Stop(t.Context(), "other", id, "ann"); err != nil {
+		t.Error(err)
 	}
 }

@@ -152,15 +152,19 @@ func (w *workload) reread(ctx context.Context, change func(*record)) error {
 	return nil
 }
 
-// refresh takes over what is stored, if another process has written it since.
-func (w *workload) refresh(stored storage.Record) {
+// refresh takes over what is stored, if another process has written it since. It reports whether that is about w, as far as it can be
+// read.
+func (w *workload) refresh(stored storage.Record) bool {
 	w.saving.Lock()
 	defer w.saving.Unlock()
 	r, err := decode(stored.Value)
-	if err != nil || stored.Rev <= w.rev || stored.Key != key(w.project, w.id) || !r.Started.Equal(w.started()) {
-		return
+	if stored.Key != key(w.project, w.id) || err == nil && !r.Started.Equal(w.started()) {
+		return false
 	}
-	w.takeOver(r, stored.Rev)
+	if err == nil && stored.Rev > w.rev {
+		w.takeOver(r, stored.Rev)
+	}
+	return true
 }
 
 // takeOver replaces what is known by what is stored; saving is held. What is being stopped stays so.
