@@ -29,13 +29,6 @@ import (
 
 const channelPassword = "a-pass.word"
 
-// A gateway starts itself as the builder, without our variable.
-func init() {
-	if len(os.Args) > 1 && os.Args[1] == "build" {
-		_ = os.Setenv(asProgram, "1")
-	}
-}
-
 // TestLocksOfABundleAreFilesOfTheirOwn loads a bundle where somebody else has put files of the names that its locks will have.
 func TestLocksOfABundleAreFilesOfTheirOwn(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,11 +20,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The test binary is the program as well: with this variable, and as an agent, it runs main.
+// The test binary is the program as well: with this variable, and as what a gateway starts of itself, it runs main.
 const asProgram = "HOPYARD_TEST_MAIN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" || len(os.Args) > 1 && os.Args[1] == "agent" {
+	if os.Getenv(asProgram) != "" || len(os.Args) > 1 && slices.Contains([]string{"agent", "build"}, os.Args[1]) {
 		main()
 		os.Exit(0)
 	}
