@@ -46,9 +46,13 @@ export function RulesForm({ environment, site, onClose }: Props) {
     });
   }
 
-  /** Brings the first complaint into view, once it is drawn. */
+  /** Brings the first complaint into view, once it is drawn; what is about no field stands at the form's end. */
   function showFirst() {
-    setTimeout(() => form.current?.querySelector<HTMLElement>("input[aria-invalid]")?.focus(), 50);
+    setTimeout(() => {
+      const field = form.current?.querySelector<HTMLElement>("input[aria-invalid]");
+      if (field) field.focus();
+      else form.current?.querySelector(".error-note")?.scrollIntoView({ block: "center" });
+    }, 50);
   }
 
   const parts: RulesProps = { site, draft, complaints, change: (more) => setDraft({ ...draft, ...more }) };

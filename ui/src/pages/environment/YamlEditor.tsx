@@ -17,7 +17,7 @@ interface Props {
   onChange: (text: string) => void;
   onFile: (name: string, text: string) => void;
   onRefused: (why: string) => void;
-  /** Ctrl and Enter. */
+  /** Ctrl and Enter, which else sends the form that it is in. */
   onSubmit?: () => void;
   rows?: number;
 }
@@ -47,7 +47,8 @@ export function YamlEditor({ label, value, readOnly = false, wrong, onChange, on
     leaving.current = event.key === "Escape";
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      onSubmit?.();
+      if (onSubmit) onSubmit();
+      else event.currentTarget.form?.requestSubmit();
     } else if (edit && !readOnly) {
       event.preventDefault();
       const { value: text, selectionStart: from, selectionEnd: to } = event.currentTarget;
