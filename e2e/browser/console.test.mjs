@@ -88,6 +88,21 @@ test('the console', async t => {
     await hers.context().close();
   });
 
+  await step('Escape closes a dialog, and the focus goes back to where it was', async () => {
+    await go('/projects/demo/environments');
+    const opener = page.getByRole('button', { name: 'New environment' });
+    await opener.press('Enter');
+    await dialog().getByLabel('Name').press('Escape');
+    await dialog().waitFor({ state: 'detached' });
+    assert.ok(await opener.evaluate(x => x === document.activeElement), 'the focus is lost');
+    await opener.press('Enter');
+    await dialog().getByRole('textbox', { name: 'environment.yml' }).press('Escape'); // so that Tab leaves the field
+    await page.keyboard.press('Tab');
+    await until('the focus has left the text', () => page.evaluate(() => document.activeElement?.tagName === 'BUTTON'));
+    await page.keyboard.press('Escape');
+    await dialog().waitFor({ state: 'detached' });
+  });
+
   await step('a member is added in a role', async () => {
     await go('/projects/demo/members');
     await press('Add member');
