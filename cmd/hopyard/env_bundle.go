@@ -247,11 +247,14 @@ func (b *bundling) read(cmd *cobra.Command) error {
 	if _, err := openDataDir(string(c.prepared())); err != nil {
 		return err
 	}
+	folder := cmp.Or(b.output, filepath.Dir(b.load))
+	if err := os.MkdirAll(folder, 0o700); err != nil { // said before the long work, not after it
+		return err
+	}
 	loaded, err := loadBundle(cmd.Context(), c, in)
 	if err != nil {
 		return told(err)
 	}
-	folder := cmp.Or(b.output, filepath.Dir(b.load))
 	lines := []string{fmt.Sprintf("%s is in the caches of %s", holding(loaded), c.Data)}
 	for _, e := range loaded.Environments {
 		text, err := e.Content.Encode()

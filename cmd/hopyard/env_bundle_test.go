@@ -59,6 +59,14 @@ func TestLocksOfABundleAreFilesOfTheirOwn(t *testing.T) {
 	if _, err := os.Lstat(elsewhere); err == nil {
 		t.Error("a lock was written through a link")
 	}
+	fresh := filepath.Join(t.TempDir(), "made", "locks")
+	cmd = hopyard(t, "env", "bundle", "--load", out.Name(), "--data", t.TempDir(), "-o", fresh)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("load into a folder that is not there = %v: %s", err, said)
+	}
+	if locks, err := os.ReadDir(fresh); err != nil || len(locks) == 0 {
+		t.Errorf("%s = %v, %v, want the locks", fresh, locks, err)
+	}
 	if _, err := theirs.WriteString("{}"); err != nil {
 		t.Fatal(err)
 	}
