@@ -20,6 +20,8 @@ export const launch = () => chromium.launch({
 const excused = [
   // Chromium's own words, not the page's: software rendering, where there is no GPU.
   /GL Driver Message|GroupMarkerNotSet|WebGL/i,
+  // JupyterLab asks the debugger of each kernel for its state, and says so when the kernel is restarted before it has answered.
+  /Could not restore the debugger state: Canceled future/,
 ];
 
 // While the gateway is dead on purpose, pages must complain.
