@@ -49,7 +49,14 @@ export function UseElsewhere({ environment }: { environment: Environment }) {
         <p className="small soft">Runs a program in the active build, with its variables set. Nothing is to be activated first.</p>
       </section>
       <Exports project={project} name={name} build={build} />
-      <ArchivePart key={build} project={project} name={name} build={build} writes={writes} />
+      {environment.kind === "conda" ? (
+        <ArchivePart key={build} project={project} name={name} build={build} writes={writes} />
+      ) : (
+        <section className="section" aria-labelledby="archive">
+          <h2 id="archive">Packed for a cluster</h2>
+          <p className="soft">Environments of wheels stand on a Python of this host and cannot be packed. Install requirements.txt with hashes there instead.</p>
+        </section>
+      )}
       {writes && <FromNotebook project={project} />}
     </>
   );
