@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
@@ -30,6 +31,8 @@ type Config struct {
 	// Driver makes the installer for an order; the builder closes it. nil means Driver.
 	Driver func(*store.Store, *store.Order) (driver.Driver, error)
 	Log    *slog.Logger // nil means none
+
+	ahead func() stage // what a standby has staged; nil where it was none
 }
 
 // Run does what the order of cfg.ID says and returns when that has been done, or has failed and nothing is left of it. It waits for
@@ -133,7 +136,7 @@ func (b *builder) make(ctx context.Context) error {
 	if err := b.room(); err != nil {
 		return err
 	}
-	pyc, err := newLayer(b)
+	pyc, err := newLayer(b, filepath.Dir(b.store.Events(b.id)))
 	if err != nil {
 		return err
 	}
@@ -144,6 +147,9 @@ func (b *builder) make(ctx context.Context) error {
 	var known *store.Known
 	go func() { // while the driver's helper starts
 		known = b.store.Known(similar)
+		if b.cfg.ahead != nil {
+			pyc.staging.ahead = b.cfg.ahead()
+		}
 		staged <- pyc.stage()
 	}()
 	err = b.install(ctx, drv, limit)

@@ -101,9 +101,10 @@ type layer struct {
 	staging staging
 }
 
-func newLayer(b *builder) (*layer, error) {
+// newLayer makes the layer of a build. It stages in a folder of its own below work.
+func newLayer(b *builder, work string) (*layer, error) {
 	l := &layer{b: b, tag: pythonTag(b.lock), claims: map[string]int{}}
-	l.staging.dir = filepath.Join(filepath.Dir(b.store.Events(b.id)), "pyc")
+	l.staging.dir = filepath.Join(work, "pyc")
 	if l.tag == "" {
 		return l, nil
 	}

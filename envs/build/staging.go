@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,13 +20,25 @@ import (
 type staging struct {
 	dir     string
 	next    int
-	pending map[string]map[string]string // folder in the prefix → name → file of the layer
-	staged  map[string]string            // folder in the prefix → staged folder
+	pending map[string]modules // by the folder in the prefix
+	staged  stage
+	ahead   stage // what was staged before it was known what for
+}
+
+// modules are files of the layer, by the names that they get.
+type modules map[string]string
+
+// stage is what was staged, by the folder in the prefix.
+type stage map[string]folder
+
+type folder struct {
+	at   string
+	have modules
 }
 
 // begin makes an empty folder to stage in.
 func (s *staging) begin() error {
-	s.pending, s.staged = map[string]map[string]string{}, map[string]string{}
+	s.pending, s.staged = map[string]modules{}, stage{}
 	if err := os.RemoveAll(s.dir); err != nil {
 		return err
 	}
@@ -38,7 +51,7 @@ func (s *staging) end() { os.RemoveAll(s.dir) }
 func (s *staging) add(dir, name, file string) {
 	names := s.pending[dir]
 	if names == nil {
-		names = map[string]string{}
+		names = modules{}
 		s.pending[dir] = names
 	}
 	names[name] = file
@@ -47,8 +60,9 @@ func (s *staging) add(dir, name, file string) {
 // drop takes back what was added.
 func (s *staging) drop(dir, name string) {
 	delete(s.pending[dir], name)
-	if at, ok := s.staged[dir]; ok {
-		os.Remove(filepath.Join(at, name))
+	if staged, ok := s.staged[dir]; ok {
+		delete(staged.have, name)
+		os.Remove(filepath.Join(staged.at, name))
 	}
 }
 
@@ -59,16 +73,19 @@ func (s *staging) link() error {
 	}
 	// Each worker has a folder to make folders in: two that made them in one would only wait for each other.
 	workers := min(4, runtime.NumCPU())
-	shares := make([]map[string]map[string]string, workers)
-	for i := range shares {
-		shares[i] = map[string]map[string]string{}
-	}
+	shares := make([][]change, workers)
 	for dir, names := range s.pending {
 		i := s.next % workers
-		at := filepath.Join(s.dir, "w"+strconv.Itoa(i), strconv.Itoa(s.next))
+		had, ok := s.ahead[dir]
+		delete(s.ahead, dir)
+		if !ok {
+			had.at = filepath.Join(s.dir, "w"+strconv.Itoa(i), strconv.Itoa(s.next))
+		}
 		s.next++
-		s.staged[dir] = at
-		shares[i][at] = names
+		s.staged[dir] = folder{had.at, names}
+		if !maps.Equal(had.have, names) {
+			shares[i] = append(shares[i], change{had, names})
+		}
 	}
 	clear(s.pending)
 	var linking errgroup.Group
@@ -77,8 +94,8 @@ func (s *staging) link() error {
 			if err := os.MkdirAll(filepath.Join(s.dir, "w"+strconv.Itoa(i)), 0o755); err != nil {
 				return err
 			}
-			for dir, names := range share {
-				if err := linkAll(dir, names); err != nil {
+			for _, c := range share {
+				if err := c.make(); err != nil {
 					return err
 				}
 			}
@@ -88,12 +105,30 @@ func (s *staging) link() error {
 	return linking.Wait()
 }
 
-func linkAll(dir string, names map[string]string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return err
+// change makes a staged folder have other modules; one that has none is not there yet.
+type change struct {
+	folder
+	want modules
+}
+
+func (c change) make() error {
+	if c.have == nil {
+		if err := os.Mkdir(c.at, 0o755); err != nil {
+			return err
+		}
 	}
-	for name, file := range names {
-		if err := store.LinkFile(file, filepath.Join(dir, name)); err != nil {
+	for name, file := range c.have {
+		if c.want[name] != file {
+			if err := os.Remove(filepath.Join(c.at, name)); err != nil {
+				return err
+			}
+		}
+	}
+	for name, file := range c.want {
+		if c.have[name] == file {
+			continue
+		}
+		if err := store.LinkFile(file, filepath.Join(c.at, name)); err != nil {
 			return fmt.Errorf("link compiled module: %w", err)
 		}
 	}
@@ -103,15 +138,15 @@ func linkAll(dir string, names map[string]string) error {
 // place moves what is staged into the prefix. It looks at where each folder goes through root, so that no symlink leads it
 // elsewhere.
 func (s *staging) place(root *os.Root) error {
-	for dir, at := range s.staged {
+	for dir, staged := range s.staged {
 		if info, err := root.Stat(filepath.Dir(dir)); err != nil || !info.IsDir() {
 			continue // the package's sources are not where they were in another environment
 		}
 		to := filepath.Join(root.Name(), dir)
-		err := os.Rename(at, to)
+		err := os.Rename(staged.at, to)
 		if errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTDIR) {
 			// Compiled modules came with the package. Ours do not depend on times.
-			err = merge(at, root, dir)
+			err = merge(staged.at, root, dir)
 		}
 		if err != nil {
 			return fmt.Errorf("place compiled modules: %w", err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"path/filepath"
 	"reflect"
 	"sync"
 	"time"
@@ -39,11 +40,41 @@ func Standby(ctx context.Context, cfg StandbyConfig) error {
 	}
 	r := prepare(ctx, cfg, ahead)
 	defer r.close()
+	staged := stageAhead(ctx, cfg, ahead)
 	id, err := cfg.Store.Await(ctx, cfg.Name, cmp.Or(cfg.Life, standbyLife))
 	if err != nil || id == "" {
 		return err
 	}
-	return Run(ctx, Config{Store: cfg.Store, ID: id, Driver: r.driver, Log: cfg.Log})
+	return Run(ctx, Config{Store: cfg.Store, ID: id, Driver: r.driver, Log: cfg.Log, ahead: staged})
+}
+
+// stageAhead begins to stage the compiled modules of the lock that the order to come will resemble: most of them, or all, will be
+// wanted. What it gives waits until that is done, and then gives what there is.
+func stageAhead(ctx context.Context, cfg StandbyConfig, ahead *store.Order) func() stage {
+	done := make(chan stage, 1)
+	go func() {
+		staged, err := stageFor(cfg, ahead)
+		if err != nil {
+			cfg.Log.WarnContext(ctx, "no compiled modules were made ready", "error", err)
+		}
+		done <- staged
+	}()
+	return sync.OnceValue(func() stage { return <-done })
+}
+
+func stageFor(cfg StandbyConfig, ahead *store.Order) (stage, error) {
+	if ahead.Lock == nil {
+		return nil, nil
+	}
+	b := &builder{store: cfg.Store, order: ahead, lock: ahead.Lock, log: cfg.Log}
+	l, err := newLayer(b, filepath.Dir(cfg.Store.StandbyEvents(cfg.Name)))
+	if err != nil {
+		return nil, err
+	}
+	if err := l.stage(); err != nil {
+		return nil, err
+	}
+	return l.staging.staged, nil
 }
 
 // readied is a driver whose helper was started before it was known what for.

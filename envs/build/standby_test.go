@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hopyard/hopyard/envs/build"
+	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/store"
 )
 
@@ -33,9 +37,13 @@ func (r *rig) counted() (starts func() int) {
 }
 
 // standby starts a builder ahead of its order, and returns when it waits.
-func (r *rig) standby(ctx context.Context, life time.Duration) <-chan error {
+func (r *rig) standby(ctx context.Context, life time.Duration, resembling ...*lock.Lock) <-chan error {
 	r.t.Helper()
-	if err := r.store.PrepareStandby(standby, store.Order{Tools: store.Tools(r.tools)}); err != nil {
+	o := store.Order{Tools: store.Tools(r.tools)}
+	for _, l := range resembling {
+		o.Lock = l
+	}
+	if err := r.store.PrepareStandby(standby, o); err != nil {
 		r.t.Fatal(err)
 	}
 	ended := make(chan error, 1)
@@ -100,6 +108,75 @@ func TestStandbyBuildsWithTheHelperThatFits(t *testing.T) {
 			r.gone()
 		})
 	}
+}
+
+func TestModulesThatWereStagedAheadBecomeThoseOfTheLock(t *testing.T) {
+	t.Parallel()
+	wanted := specOf("python=3.11", "traitlets=5.14.3", "wheel")
+	for name, ahead := range map[string]string{
+		"the same":         wanted,
+		"one less":         specOf("python=3.11", "traitlets=5.14.3"),
+		"one more":         specOf("python=3.11", "traitlets=5.14.3", "wheel", "urllib3"),
+		"another version":  specOf("python=3.11", "traitlets=5.16.1", "wheel"),
+		"nothing of it":    specOf("symlink-inside"),
+		"never built here": specOf("python=3.11", "pip"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := setup(t).fresh()
+			guess, l := r.solve(ahead), r.solve(wanted)
+			if name != "never built here" {
+				r.build(guess, private(t))
+			}
+			want := compiledIn(t, r.build(l, private(t)))
+			ended := r.standby(t.Context(), patience, guess)
+			if name != "nothing of it" {
+				waits(t, "modules are staged", func() bool {
+					staged, _ := filepath.Glob(filepath.Join(r.store.Dir(), "work", "standby-"+standby, "pyc", "w*", "*"))
+					return len(staged) > 0
+				})
+			}
+			id := r.order(l, store.Options{})
+			waits(t, "it takes the order", func() bool { return r.store.Assign(standby, id) == nil })
+			if err := <-ended; err != nil {
+				t.Fatalf("Standby() = %v\n%s", err, r.log(id))
+			}
+			m, ok := r.store.Find(id)
+			if !ok {
+				t.Fatal("nothing was built")
+			}
+			got := compiledIn(t, m)
+			if len(got) < 500 || !slices.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want))) {
+				t.Fatalf("%d modules are compiled, want the %d that there are without a standby", len(got), len(want))
+			}
+			for path := range want {
+				own := strings.Contains(path, "_sysconfigdata_") // its source holds the prefix
+				if os.SameFile(got[path], want[path]) == own {
+					t.Errorf("%s is not what it is without a standby", path)
+				}
+			}
+			r.gone()
+		})
+	}
+}
+
+// compiledIn gives the compiled modules of a prefix by their paths below it.
+func compiledIn(t *testing.T, m *store.Manifest) map[string]os.FileInfo {
+	t.Helper()
+	found := map[string]os.FileInfo{}
+	err := filepath.WalkDir(m.Prefix, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".pyc" {
+			return err
+		}
+		info, err := d.Info()
+		below, relErr := filepath.Rel(m.Prefix, path)
+		found[below] = info
+		return errors.Join(err, relErr)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 func TestStandbyThatNobodyWantsEndsWell(t *testing.T) {

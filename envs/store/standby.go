@@ -16,7 +16,7 @@ import (
 
 // A standby is a builder that was started ahead and waits for the id of what it is to make. Its folder is work/standby-<name>:
 //
-//	order.json    what is known ahead of the orders to come: tools, credentials file, limits, channels
+//	order.json    what is known ahead of the order to come: tools, credentials file, limits, channels, and a lock that its will resemble
 //	waiting       a FIFO that the standby reads; whoever renames it first decides what becomes of the standby
 //	events.jsonl  leads to the events of what it makes, once it knows
 const (
@@ -46,7 +46,7 @@ func (s *Store) PrepareStandby(name string, o Order) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	o.Lock, o.Requested, o.Options = nil, nil, Options{Domain: o.Options.Domain}
+	o.Requested, o.Options = nil, Options{Domain: o.Options.Domain}
 	b, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("prepare standby: %w", err)
@@ -60,7 +60,7 @@ func (s *Store) PrepareStandby(name string, o Order) error {
 	return nil
 }
 
-// ReadStandby reads what a standby is told ahead. The order has no lock.
+// ReadStandby reads what a standby is told ahead.
 func (s *Store) ReadStandby(name string) (*Order, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -72,6 +72,11 @@ func (s *Store) ReadStandby(name string) (*Order, error) {
 	var o Order
 	if err := json.Unmarshal(b, &o); err != nil {
 		return nil, fmt.Errorf("read standby: %w", err)
+	}
+	if o.Lock != nil {
+		if err := o.Lock.Check(); err != nil {
+			return nil, fmt.Errorf("read standby: %w", err)
+		}
 	}
 	return &o, nil
 }
