@@ -26,6 +26,18 @@ func ahead(t *testing.T) (*site, *gateway) {
 	return s, g
 }
 
+// atWork gives a standby that has taken the order of ann's environment and is held in the middle of it, and its process.
+func atWork(t *testing.T) (s *site, g *gateway, standby workloads.Info, pid int) {
+	t.Helper()
+	s, g = ahead(t)
+	s.order("hold")
+	g.dry(t, "demo", "science")
+	standby = g.waiting(t, s, "demo")
+	_, err := g.Build(t.Context(), ann, "demo", "science", 0)
+	must(t, err)
+	return s, g, standby, s.builderPID()
+}
+
 // ofPackages makes the site's environments of packages from a channel.
 func (s *site) ofPackages() {
 	s.solver.conda, s.rules.AllowedChannels = true, []string{"*"}
@@ -202,13 +214,7 @@ func TestStandbyThatIsLostInTheMiddleIsReplacedOnce(t *testing.T) {
 
 func TestCancelEndsTheStandbyThatBuilds(t *testing.T) {
 	t.Parallel()
-	s, g := ahead(t)
-	s.order("hold")
-	g.dry(t, "demo", "science")
-	w := g.waiting(t, s, "demo")
-	_, err := g.Build(t.Context(), ann, "demo", "science", 0)
-	must(t, err)
-	s.builderPID()
+	s, g, w, _ := atWork(t)
 	canceled(t, s, g, 1)
 	if agent.ProcessOf(s.pidOf(w)).Started != 0 {
 		t.Error("the builder runs on")
@@ -255,14 +261,8 @@ func TestStandbyOfAnotherUserOrProjectIsNotTaken(t *testing.T) {
 
 func TestTwoProjectsShareTheStandbyThatBuilds(t *testing.T) {
 	t.Parallel()
-	s, g := ahead(t)
-	s.order("hold")
-	g.dry(t, "demo", "science")
-	g.waiting(t, s, "demo")
-	_, err := g.Build(t.Context(), ann, "demo", "science", 0)
-	must(t, err)
-	s.builderPID()
-	_, err = g.Create(t.Context(), bob, "other", envs.NewEnvironment{Name: "science", Text: yml("alpha"), Build: true})
+	s, g, _, _ := atWork(t)
+	_, err := g.Create(t.Context(), bob, "other", envs.NewEnvironment{Name: "science", Text: yml("alpha"), Build: true})
 	must(t, err)
 	g.is(t, "other", "science", 1, envs.Building)
 	for e, err := range g.Events(t.Context(), "other", "science", 1, 0) {
@@ -281,13 +281,7 @@ func TestTwoProjectsShareTheStandbyThatBuilds(t *testing.T) {
 
 func TestStandbyAtWorkIsFoundByTheNextGateway(t *testing.T) {
 	t.Parallel()
-	s, g := ahead(t)
-	s.order("hold")
-	g.dry(t, "demo", "science")
-	g.waiting(t, s, "demo")
-	_, err := g.Build(t.Context(), ann, "demo", "science", 0)
-	must(t, err)
-	s.builderPID()
+	s, g, _, _ := atWork(t)
 	copied(t, g, 3)
 	g = s.reopen(g)
 	copied(t, g, 3)
@@ -301,13 +295,7 @@ func TestStandbyAtWorkIsFoundByTheNextGateway(t *testing.T) {
 
 func TestCancelThatDiedHalfWayLeavesNoStandbyAtWork(t *testing.T) {
 	t.Parallel()
-	s, g := ahead(t)
-	s.order("hold")
-	g.dry(t, "demo", "science")
-	g.waiting(t, s, "demo")
-	_, err := g.Build(t.Context(), ann, "demo", "science", 0)
-	must(t, err)
-	pid := s.builderPID()
+	s, g, _, pid := atWork(t)
 	copied(t, g, 3)
 	g.kill()
 	other := s.idle()
