@@ -17,7 +17,7 @@ import (
 	"github.com/hopyard/hopyard/workloads"
 )
 
-// A builder of packages from channels needs a third of the time of a small change to start. So one is started ahead for who is at
+// A builder of packages from channels needs a quarter of the time of a small change to start. So one is started ahead for who is at
 // work on an environment: after a dry run, and after a build. It is a workload like other builders and waits, for a minute, for the
 // order of whatever prefix its user has built next in that project. Only the process that has started a standby gives it an order:
 // another one may be of another version. Whatever becomes of a standby that has none costs nobody a build, only the head start.

@@ -40,8 +40,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// PrepareStandby makes the folder of the standby name, 16 hexadecimal digits that nobody else has. Of the order only what is not
-// about a certain prefix counts.
+// PrepareStandby makes the folder of the standby name, 16 hexadecimal digits that nobody else has. Of the order its lock
+// is a guess, and only what is not about a certain prefix counts besides.
 func (s *Store) PrepareStandby(name string, o Order) error {
 	if err := checkName(name); err != nil {
 		return err
