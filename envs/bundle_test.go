@@ -157,6 +157,15 @@ func (s *site) reopen(g *gateway) *gateway {
 	return s.open()
 }
 
+// calm kills a gateway and starts one that keeps workloads but does nothing with environments by itself: what it collects it was asked for.
+func (s *site) calm(g *gateway) *gateway {
+	s.t.Helper()
+	g.kill()
+	g = s.idle()
+	g.workloads.Start()
+	return g
+}
+
 // order makes builders behave: "hold" stops them half way until it is released, "fail" makes them fail, "die" kills the next one, "die
 // always" all of them, "mute" lets them end well without a prefix.
 func (s *site) order(what string) {
