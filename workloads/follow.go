@@ -97,7 +97,7 @@ func (m *Manager) look(ctx context.Context) error {
 			case w != nil: // its ID is used again, perhaps in another project
 				again = append(again, rec)
 			case ok && !reserved[id]:
-				m.welcome(rec)
+				m.welcome(ctx, rec)
 			}
 		}
 		if q.After = page.Next; page.Next == "" {
@@ -108,17 +108,18 @@ func (m *Manager) look(ctx context.Context) error {
 		m.drop(w, "")
 	}
 	for _, rec := range again {
-		m.welcome(rec)
+		m.welcome(ctx, rec)
 	}
 	return nil
 }
 
-// welcome takes up what another process has launched. What it is still launching, or is being stopped, is its own business.
-func (m *Manager) welcome(rec storage.Record) {
-	if r, err := decode(rec.Value); err != nil || r.Handle == nil || r.Stopping {
+// welcome takes up what another process has launched, or has left in the middle of its launch. What it is still launching, or is
+// being stopped, is its own business.
+func (m *Manager) welcome(ctx context.Context, rec storage.Record) {
+	if r, err := decode(rec.Value); err != nil || r.Stopping {
 		return
 	}
-	if w := m.adopt(rec); w != nil {
+	if w := m.adopt(ctx, rec); w != nil {
 		m.tell(w)
 	}
 }

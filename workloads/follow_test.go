@@ -123,24 +123,6 @@ func TestProgramOfAnotherGatewayThatEndsIsForgottenByBoth(t *testing.T) {
 	s.mustBeEmpty()
 }
 
-// TestWhatAnotherGatewayIsLaunchingIsLeftAlone writes what a gateway does that has not launched its program yet.
-func TestWhatAnotherGatewayIsLaunchingIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	a, b := s.two()
-	launching := storage.Create("workloads/demo/launching", []byte(`{"kind":"plain","owner":"ann","started":"2026-01-02T03:04:05Z"}`))
-	if _, err := s.storage.Apply(t.Context(), launching); err != nil {
-		t.Fatal(err)
-	}
-	is(t, b, launch(t, a, request(t.TempDir(), forever)), workloads.Running) // it has looked
-	if _, err := b.Get(t.Context(), "demo", "launching"); !problem.Is(err, problem.NotFound) {
-		t.Errorf("Get() = %v, want that it is not known", err)
-	}
-	if _, err := s.storage.Get(t.Context(), "workloads/demo/launching"); err != nil {
-		t.Errorf("Get() from storage = %v, want that it is there", err)
-	}
-}
-
 // TestIDThatIsUsedAgainInAnotherProjectIsThatProjectsAlone writes what another gateway does that ends a program and launches one of the
 // same ID before anybody looks.
 func TestIDThatIsUsedAgainInAnotherProjectIsThatProjectsAlone(t *testing.T) {

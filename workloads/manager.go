@@ -83,6 +83,7 @@ func (m *Manager) Launch(ctx context.Context, req Request) (Info, error) {
 	w := &workload{m: m, project: req.Project, id: req.Workload.ID, rec: record{
 		Kind: req.Workload.Kind, Name: req.Name, Owner: req.Owner, Started: time.Now().UTC(),
 		Environment: req.Environment, Isolation: "none: runs as the gateway's own user", Labels: req.Labels,
+		Launcher: m.launcher(),
 	}, changed: make(chan struct{}), gone: make(chan struct{})}
 	b, err := w.rec.encode()
 	if err != nil {
@@ -114,7 +115,7 @@ func (m *Manager) launch(ctx context.Context, w *workload, sw scheduling.Workloa
 	if err != nil {
 		return err
 	}
-	if err := w.update(ctx, func(r *record) { r.Handle = &h }); err != nil {
+	if err := w.update(ctx, func(r *record) { r.Handle, r.Launcher = &h, "" }); err != nil {
 		return errors.Join(err, m.cfg.Driver.Stop(context.WithoutCancel(ctx), h, 0))
 	}
 	m.wg.Go(w.watch)

@@ -20,6 +20,8 @@ type record struct {
 	Isolation   string            `json:"isolation"`
 	Stopping    bool              `json:"stopping,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
+	// Launcher is the holder (storage.Holders) that is at work on the launch, where storage knows its holders.
+	Launcher string `json:"launcher,omitempty"`
 	// Handle is the driver's receipt; empty between the decision to launch and the launch.
 	Handle *scheduling.Handle `json:"handle,omitempty"`
 }

@@ -57,7 +57,7 @@ func (m *Manager) recover(ctx context.Context) error {
 			return fmt.Errorf("workloads: %w", err)
 		}
 		for _, rec := range page.Records {
-			m.adopt(rec)
+			m.adopt(ctx, rec)
 		}
 		if page.Next == "" {
 			return nil
@@ -66,14 +66,16 @@ func (m *Manager) recover(ctx context.Context) error {
 	}
 }
 
-// adopt takes a stored workload up again. One without a handle was being launched when its gateway died: something may have been
-// started under its ID; it is swept, since nobody has got an answer. It returns nil for one that is known already, or cannot be
-// read.
-func (m *Manager) adopt(rec storage.Record) *workload {
+// adopt takes a stored workload up again. One whose launch was abandoned is swept: something may have been started under its ID, and
+// nobody has got an answer. It returns nil for one that is known already, that somebody is launching, or that cannot be read.
+func (m *Manager) adopt(ctx context.Context, rec storage.Record) *workload {
 	project, id, ok := splitKey(rec.Key)
 	r, err := decode(rec.Value)
 	if !ok || err != nil {
 		m.cfg.Log.Error("stored workload cannot be read", "key", rec.Key, "error", err)
+		return nil
+	}
+	if r.Handle == nil && !m.abandoned(ctx, r) {
 		return nil
 	}
 	w := &workload{m: m, project: project, id: id, rec: r, rev: rec.Rev, changed: make(chan struct{}), gone: make(chan struct{})}
@@ -97,6 +99,34 @@ func (m *Manager) adopt(rec storage.Record) *workload {
 		m.wg.Go(w.watch)
 	}
 	return w
+}
+
+// launchLimit is longer than any launch takes. After that, whoever was at it has gone, or will find that it has been swept.
+const launchLimit = 5 * time.Minute
+
+// abandoned says whether nobody is at work any more on a launch that has not come to its end. Storage that knows its holders tells
+// at once. Where it does not, and of launches by older programs, age alone tells.
+func (m *Manager) abandoned(ctx context.Context, r record) bool {
+	if time.Since(r.Started) > launchLimit {
+		return true
+	}
+	holders, ok := m.cfg.Storage.(storage.Holders)
+	if !ok || r.Launcher == "" {
+		return false
+	}
+	gone, err := holders.Gone(ctx, r.Launcher)
+	if err != nil && ctx.Err() == nil {
+		m.cfg.Log.Warn("it is not known whether a launch goes on", "launcher", r.Launcher, "error", err)
+	}
+	return gone
+}
+
+// launcher is this process in the records of what it launches; empty where storage does not know its holders.
+func (m *Manager) launcher() string {
+	if holders, ok := m.cfg.Storage.(storage.Holders); ok {
+		return holders.Holder()
+	}
+	return ""
 }
 
 // Settled waits until the agents of all recovered workloads have told their state, or the time is over.

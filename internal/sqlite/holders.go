@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,8 +18,10 @@ import (
 // has died, however it died, so that a number whose byte nobody locks is that of a holder who has gone. Process ids would not do:
 // they are used again, and mean nothing in another container. Nothing is ever written to the file.
 type holders struct {
-	file *os.File
 	self int64
+
+	mu   sync.Mutex
+	file *os.File // guarded by mu
 }
 
 // openHolders takes a number of its own.
@@ -55,17 +58,30 @@ func byteLock(at int64) unix.Flock_t {
 	return unix.Flock_t{Type: unix.F_WRLCK, Start: at, Len: 1}
 }
 
-// token makes a token for a claim of this handle's.
-func (h *holders) token() string { return strconv.FormatInt(h.self, 36) + "-" + rand.Text() }
+// name is how others call this handle.
+func (h *holders) name() string { return strconv.FormatInt(h.self, 36) }
 
-// gone says whether the handle that made a token has been closed or its process has died. A token that does not name its
-// holder, as older programs made them, may be anybody's.
-func (h *holders) gone(token string) (bool, error) {
+// token makes a token for a claim of this handle's.
+func (h *holders) token() string { return h.name() + "-" + rand.Text() }
+
+// claimantGone says whether the handle that made a token has gone. A token that does not name its holder, as older programs made
+// them, may be anybody's.
+func (h *holders) claimantGone(token string) (bool, error) {
 	name, _, named := strings.Cut(token, "-")
+	if !named {
+		return false, nil
+	}
+	return h.gone(name)
+}
+
+// gone says whether the handle of that name has been closed or its process has died.
+func (h *holders) gone(name string) (bool, error) {
 	holder, err := strconv.ParseInt(name, 36, 64)
-	if !named || err != nil || holder < 1 || holder > maxNumber || holder == h.self {
+	if err != nil || holder < 1 || holder > maxNumber || holder == h.self {
 		return false, nil //nolint:nilerr // that is no holder's number
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	lock := byteLock(holder)
 	if err := unix.FcntlFlock(h.file.Fd(), unix.F_OFD_GETLK, &lock); err != nil {
 		return false, fmt.Errorf("look at the lock of a holder: %w", err)
@@ -73,4 +89,8 @@ func (h *holders) gone(token string) (bool, error) {
 	return lock.Type == unix.F_UNLCK, nil
 }
 
-func (h *holders) close() error { return h.file.Close() }
+func (h *holders) close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.file.Close()
+}

@@ -217,7 +217,7 @@ func (q *jobs) release(ctx context.Context) error {
 		if err := scan(&token); err != nil {
 			return false, err
 		}
-		gone, err := q.db.holders.gone(token)
+		gone, err := q.db.holders.claimantGone(token)
 		if gone {
 			orphans = append(orphans, token)
 		}

@@ -22,15 +22,17 @@ func BenchmarkStorage(b *testing.B) { storagetest.Benchmark(b, newStorage) }
 
 func newStorage(tb testing.TB) storagetest.World {
 	path := filepath.Join(tb.TempDir(), "hopyard.db")
-	return storagetest.World{Reopens: true, Shares: true, Open: func(tb testing.TB) storage.Backend {
+	return storagetest.World{Reopens: true, Shares: true, Notices: true, Open: func(tb testing.TB) storage.Backend {
 		db := open(tb, path)
-		return store{db.Storage(), db}
+		s := db.Storage()
+		return store{s, s.(storage.Holders), db}
 	}}
 }
 
 // store is a handle that closes its file too.
 type store struct {
 	storage.Backend
+	storage.Holders
 	db *sqlite.DB
 }
 

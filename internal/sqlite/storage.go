@@ -168,6 +168,21 @@ func (s *records) Close() error {
 	return nil
 }
 
+// Holder implements storage.Holders.
+func (s *records) Holder() string { return s.db.holders.name() }
+
+// Gone implements storage.Holders.
+func (s *records) Gone(ctx context.Context, holder string) (bool, error) {
+	if err := s.usable(ctx); err != nil {
+		return false, err
+	}
+	gone, err := s.db.holders.gone(holder)
+	if err != nil {
+		return false, s.unread(err)
+	}
+	return gone, nil
+}
+
 func (s *records) usable(ctx context.Context) error {
 	if s.closed.Load() {
 		return storage.ErrClosed
@@ -197,4 +212,7 @@ func fromMillis(ms sql.NullInt64) time.Time {
 	return time.UnixMilli(ms.Int64).UTC()
 }
 
-var _ storage.Backend = (*records)(nil)
+var (
+	_ storage.Backend = (*records)(nil)
+	_ storage.Holders = (*records)(nil)
+)

@@ -174,6 +174,17 @@ type Watcher interface {
 	Close() error
 }
 
+// Holders is a further power, of a Backend that knows for certain which handles on its store are open, in whatever process. A
+// record can then name who is at work on what it describes, and whoever reads it knows whether that goes on. Where a Backend has
+// not got it, only the age of a record tells.
+type Holders interface {
+	// Holder names this handle. No other handle on the store is ever called so.
+	Holder() string
+	// Gone says whether the handle of that name has been closed, or its process has died. It is false for as long as that is not
+	// certain, and for what cannot be the name of a handle.
+	Gone(ctx context.Context, holder string) (bool, error)
+}
+
 // Backend keeps the records. All methods are safe for concurrent use. Keys and values given to a Backend are not kept
 // or changed after the call; those it returns belong to the caller.
 type Backend interface {

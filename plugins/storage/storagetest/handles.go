@@ -28,6 +28,34 @@ func sharing(run func(t *testing.T, one, two store)) func(*testing.T, World) {
 	}
 }
 
+// noticing makes a case of one that needs handles which know of each other whether they have gone.
+func noticing(run func(t *testing.T, w World)) func(*testing.T, World) {
+	return func(t *testing.T, w World) {
+		if !w.Shares || !w.Notices {
+			t.Skip("the backend does not know its handles")
+		}
+		run(t, w)
+	}
+}
+
+// holders gives the handle's further power.
+func (s store) holders() storage.Holders {
+	s.tb.Helper()
+	h, ok := s.Backend.(storage.Holders)
+	if !ok {
+		s.tb.Fatalf("%T is no storage.Holders", s.Backend)
+	}
+	return h
+}
+
+// knows checks what a handle says of the one of that name.
+func (s store) knows(holder string, want bool) {
+	s.tb.Helper()
+	if gone, err := s.holders().Gone(s.ctx(), holder); err != nil || gone != want {
+		s.tb.Errorf("Gone(%q) = %v, %v, want %v", holder, gone, err, want)
+	}
+}
+
 func (s store) shut() {
 	s.tb.Helper()
 	if err := s.Close(); err != nil {
@@ -119,6 +147,38 @@ var handleCases = []testCase{
 		}
 		if err := errors.Join(<-done, <-done); err != nil {
 			t.Errorf("Apply() = %v", err)
+		}
+	})},
+	{"handle is gone once it is closed and not before", noticing(func(t *testing.T, w World) {
+		one, two := w.open(t), w.open(t)
+		name, other := one.holders().Holder(), two.holders().Holder()
+		if name == "" || name == other || name != one.holders().Holder() {
+			t.Errorf("names = %q, %q, want one for each handle that stays", name, other)
+		}
+		for _, s := range []store{one, two, w.open(t)} {
+			s.knows(name, false)
+			s.knows(other, false)
+		}
+		one.shut()
+		for _, s := range []store{two, w.open(t)} {
+			s.knows(name, true)
+			s.knows(other, false)
+		}
+		if again := w.open(t).holders().Holder(); again == name {
+			t.Errorf("Holder() = %q, the name of one that is closed", again)
+		}
+	})},
+	{"what names no handle is not known to be gone", noticing(func(t *testing.T, w World) {
+		s := w.open(t)
+		for _, name := range []string{"", "-", "0", "some body", "\x00", "99999999999999999999999"} {
+			s.knows(name, false)
+		}
+	})},
+	{"closed handle tells nothing of others", noticing(func(t *testing.T, w World) {
+		one, two := w.open(t), w.open(t)
+		one.shut()
+		if gone, err := one.holders().Gone(t.Context(), two.holders().Holder()); gone || !errors.Is(err, storage.ErrClosed) {
+			t.Errorf("Gone() = %v, %v, want ErrClosed", gone, err)
 		}
 	})},
 	{"other handle works on after one is closed", sharing(func(t *testing.T, one, two store) {

@@ -24,6 +24,8 @@ type World struct {
 	Reopens bool
 	// Shares says that several handles may be open at once, as of several processes.
 	Shares bool
+	// Notices says that the backend knows who has gone: its handles are storage.Holders.
+	Notices bool
 }
 
 // Run runs the suite. It calls setup once per case, for a World that no other case touches.
