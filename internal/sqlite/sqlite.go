@@ -213,6 +213,9 @@ func (db *DB) sweep(ctx context.Context) {
 
 // release gives back the jobs of holders who have gone. Where that fails their leases run out.
 func (db *DB) release(ctx context.Context) {
+	if err := db.holders.follow(); err != nil {
+		db.log.WarnContext(ctx, "others may not know that this process lives", "error", err)
+	}
 	if err := db.jobs.release(ctx); err != nil && ctx.Err() == nil {
 		db.log.WarnContext(ctx, "jobs of those who have gone are not given back yet", "error", err)
 	}
