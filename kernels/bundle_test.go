@@ -56,6 +56,7 @@ type world struct {
 	specs   string
 	files   string
 	wait    time.Duration // for a kernel's first answer
+	asked   func()        // is called when a kernel's environment is asked for; nil does nothing
 	close   func()
 }
 
@@ -64,6 +65,9 @@ func (w *world) Resolve(context.Context, string) (kernels.Environment, error) { 
 
 // ResolveAll implements kernels.EnvResolver.
 func (w *world) ResolveAll(context.Context, string) ([]kernels.Environment, error) {
+	if w.asked != nil {
+		w.asked()
+	}
 	if w.noEnv != nil {
 		return nil, w.noEnv
 	}

@@ -50,6 +50,8 @@ type Manager struct {
 	loaded chan struct{} // closed when the stored sessions are in memory
 	turns  turns         // of making sessions and terminals
 
+	// storing is held while a change of sessions goes to storage and to memory, so that both see changes in one order.
+	storing  sync.Mutex
 	mu       sync.Mutex                            // guards below
 	sessions map[string]map[string]NotebookSession // project → id
 }

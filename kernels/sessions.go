@@ -3,17 +3,13 @@ package kernels
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/hopyard/hopyard/internal/problem"
-	"github.com/hopyard/hopyard/plugins/storage"
 	"github.com/hopyard/hopyard/workloads"
 )
 
@@ -31,123 +27,6 @@ type NotebookSession struct {
 type BoundSession struct {
 	NotebookSession
 	Kernel Kernel
-}
-
-const sessionPrefix = "notebook-sessions/"
-
-func sessionKey(project, id string) string { return sessionPrefix + project + "/" + id }
-
-// sweepEvery is how often sessions whose kernels have ended are looked for: hints can be missed.
-const sweepEvery = time.Minute
-
-// Start loads the stored sessions, in the background, and forgets sessions as their kernels end, until the context ends.
-func (m *Manager) Start(ctx context.Context) {
-	hints := m.cfg.Workloads.Subscribe(ctx)
-	go func() {
-		if err := m.load(ctx); err != nil && ctx.Err() == nil {
-			m.cfg.Log.ErrorContext(ctx, "stored sessions cannot be read", "error", err)
-		}
-		close(m.loaded)
-		m.sweep(ctx)
-		look := time.NewTicker(sweepEvery)
-		defer look.Stop()
-		for {
-			select {
-			case c, ok := <-hints:
-				if !ok {
-					return
-				}
-				m.sweepKernel(ctx, c.Project, c.ID)
-			case <-look.C:
-				m.sweep(ctx)
-			}
-		}
-	}()
-}
-
-// sweep forgets the sessions of all kernels that have ended.
-func (m *Manager) sweep(ctx context.Context) {
-	type kernel struct{ project, id string }
-	bound := map[kernel]bool{}
-	m.mu.Lock()
-	for project, sessions := range m.sessions {
-		for _, s := range sessions {
-			bound[kernel{project, s.KernelID}] = true
-		}
-	}
-	m.mu.Unlock()
-	for k := range bound {
-		m.sweepKernel(ctx, k.project, k.id)
-	}
-}
-
-func (m *Manager) sweepKernel(ctx context.Context, project, kernel string) {
-	if _, err := m.cfg.Workloads.Get(ctx, project, kernel); problem.Is(err, problem.NotFound) {
-		m.kernelGone(ctx, project, kernel)
-	}
-}
-
-func (m *Manager) load(ctx context.Context) error {
-	q := storage.Query{Prefix: sessionPrefix}
-	for {
-		page, err := m.cfg.Storage.List(ctx, q)
-		if err != nil {
-			return err
-		}
-		m.mu.Lock()
-		for _, rec := range page.Records {
-			project, id, _ := strings.Cut(strings.TrimPrefix(rec.Key, sessionPrefix), "/")
-			var s NotebookSession
-			if json.Unmarshal(rec.Value, &s) == nil {
-				s.ID = id
-				m.put(project, s)
-			}
-		}
-		m.mu.Unlock()
-		if page.Next == "" {
-			return nil
-		}
-		q.After = page.Next
-	}
-}
-
-// put keeps a session in memory; the caller holds mu.
-func (m *Manager) put(project string, s NotebookSession) {
-	if m.sessions[project] == nil {
-		m.sessions[project] = map[string]NotebookSession{}
-	}
-	m.sessions[project][s.ID] = s
-}
-
-func (m *Manager) ready(ctx context.Context) error {
-	select {
-	case <-m.loaded:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// kernelGone removes the sessions of a kernel that has ended.
-func (m *Manager) kernelGone(ctx context.Context, project, kernel string) {
-	var ids []string
-	m.mu.Lock()
-	for id, s := range m.sessions[project] {
-		if s.KernelID == kernel {
-			ids = append(ids, id)
-			delete(m.sessions[project], id)
-		}
-	}
-	m.mu.Unlock()
-	for batch := range slices.Chunk(ids, storage.MaxOps) {
-		ops := make([]storage.Op, len(batch))
-		for i, id := range batch {
-			ops[i] = storage.Delete(sessionKey(project, id))
-		}
-		if _, err := m.cfg.Storage.Apply(ctx, ops...); err != nil && ctx.Err() == nil {
-			m.cfg.Log.ErrorContext(ctx, "sessions of an ended kernel stay in storage", "kernel", kernel, "error", err)
-		}
-	}
 }
 
 // Sessions lists the user's sessions whose kernels live, by path.
@@ -307,20 +186,6 @@ func title(req SessionRequest) string {
 	return path.Base(req.Path)
 }
 
-func (m *Manager) store(ctx context.Context, project string, s NotebookSession) error {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return fmt.Errorf("session: %w", err)
-	}
-	if _, err := m.cfg.Storage.Apply(ctx, storage.Put(sessionKey(project, s.ID), b)); err != nil {
-		return fmt.Errorf("session: %w", err)
-	}
-	m.mu.Lock()
-	m.put(project, s)
-	m.mu.Unlock()
-	return nil
-}
-
 // SessionPatch changes what is set.
 type SessionPatch struct {
 	Path, Name, Type     *string
@@ -330,7 +195,7 @@ type SessionPatch struct {
 // UpdateSession changes a session. Another kernel takes the place of the one it had, which ends.
 func (m *Manager) UpdateSession(ctx context.Context, who Who, id string, p SessionPatch) (BoundSession, error) {
 	// Lab renames by two patches at once, of the path and of the name; the later one must see what the other has done.
-	unlock, err := m.turns.wait(ctx, "update of session "+id)
+	unlock, err := m.turns.wait(ctx, "change of session "+id)
 	if err != nil {
 		return BoundSession{}, err
 	}
@@ -379,19 +244,22 @@ func (m *Manager) DeleteSession(ctx context.Context, who Who, id string) error {
 	if err := m.ready(ctx); err != nil {
 		return err
 	}
+	// An update that is under way, which may take a kernel's start, would bring the session back.
+	unlock, err := m.turns.wait(ctx, "change of session "+id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	m.mu.Lock()
 	s, ok := m.sessions[who.Project][id]
 	m.mu.Unlock()
 	if !ok || s.Owner != who.User {
 		return problem.New(problem.NotFound, "Session not found: session_id=%s", id)
 	}
-	if _, err := m.cfg.Storage.Apply(ctx, storage.Delete(sessionKey(who.Project, id))); err != nil {
-		return fmt.Errorf("session: %w", err)
+	if err := m.remove(ctx, who.Project, id); err != nil {
+		return err
 	}
-	m.mu.Lock()
-	delete(m.sessions[who.Project], id)
-	m.mu.Unlock()
-	err := m.StopKernel(ctx, who, s.KernelID)
+	err = m.StopKernel(ctx, who, s.KernelID)
 	if problem.Is(err, problem.NotFound) {
 		return problem.New(problem.Gone, "Kernel deleted before session")
 	}
