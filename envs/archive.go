@@ -59,7 +59,7 @@ func (s *Service) pack(ctx context.Context, by By, b buildRecord, m *store.Manif
 		return err
 	}
 	o.Task, o.Options = store.TaskArchive, m.Options
-	if err := s.cfg.Store.Order(b.ID, o); err != nil {
+	if err := s.cfg.Store.Order(ctx, b.ID, o); err != nil {
 		return err
 	}
 	err = s.launch(ctx, by, b.Project, s.archiverID(b.ID), b.ID, "archive of "+b.Environment)

@@ -326,7 +326,7 @@ func (r *run) launch(ctx context.Context, order store.Order) (w worker, err erro
 
 // commission writes down the order and who carries it out, and says so.
 func (r *run) commission(ctx context.Context, order store.Order, workload, words string) error {
-	if err := r.s.cfg.Store.Order(r.rec.ID, order); err != nil {
+	if err := r.s.cfg.Store.Order(ctx, r.rec.ID, order); err != nil {
 		return fault(err)
 	}
 	if err := r.beginAnew(words); err != nil {

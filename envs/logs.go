@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/internal/filelock"
 	"github.com/hopyard/hopyard/internal/watch"
 	"golang.org/x/sys/unix"
 )
@@ -57,7 +58,7 @@ func openJournal(path string, now func() time.Time) (*journal, error) {
 		return nil, fmt.Errorf("log of a build: %w", err)
 	}
 	j := &journal{file: f, now: now}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) // until it is closed, or the process has died
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) // until it is released, or the process has died
 	switch {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		err = errJournal
@@ -65,7 +66,7 @@ func openJournal(path string, now func() time.Time) (*journal, error) {
 		err = j.read()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("log of a build: %w", err), f.Close())
+		return nil, errors.Join(fmt.Errorf("log of a build: %w", err), filelock.Release(f))
 	}
 	return j, nil
 }
@@ -137,7 +138,7 @@ func (j *journal) last() *driver.Event {
 
 func (j *journal) close() error {
 	j.bell.Ring() // whoever reads looks elsewhere from now on
-	return j.file.Close()
+	return filelock.Release(j.file)
 }
 
 // resultOf is the last event of a build that is over. That one which failed to be restored is as ready as it was is not what

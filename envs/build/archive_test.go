@@ -45,7 +45,7 @@ func TestWhatCannotBePackedSaysSo(t *testing.T) {
 	s := newStore(t)
 	o := store.Order{Task: store.TaskArchive, Lock: lockOf("made")}
 	id := store.ID(o.Lock, o.Options)
-	if err := s.Order(id, o); err != nil {
+	if err := s.Order(t.Context(), id, o); err != nil {
 		t.Fatal(err)
 	}
 	err := build.Run(t.Context(), build.Config{Store: s, ID: id})

@@ -79,7 +79,7 @@ func madeIn(t *testing.T, ctx context.Context, s *store.Store, o store.Order, in
 		o.Lock = lockOf("made")
 	}
 	id := store.ID(o.Lock, o.Options)
-	if err := s.Order(id, o); err != nil {
+	if err := s.Order(t.Context(), id, o); err != nil {
 		t.Fatal(err)
 	}
 	err := build.Run(ctx, build.Config{Store: s, ID: id, Driver: func(*store.Store, *store.Order) (driver.Driver, error) {

@@ -165,7 +165,7 @@ func (r *rig) order(l *lock.Lock, o store.Options, change ...func(*store.Order))
 		c(&order)
 	}
 	id := store.ID(l, o)
-	if err := r.store.Order(id, order); err != nil {
+	if err := r.store.Order(r.t.Context(), id, order); err != nil {
 		r.t.Fatal(err)
 	}
 	return id

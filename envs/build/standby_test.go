@@ -92,7 +92,7 @@ func TestStandbyBuildsWithTheHelperThatFits(t *testing.T) {
 			id := store.ID(order.Lock, order.Options)
 			ended := r.standby(t.Context(), patience)
 			waits(t, "its helper starts", func() bool { return starts() == 1 })
-			if err := r.store.Order(id, order); err != nil {
+			if err := r.store.Order(t.Context(), id, order); err != nil {
 				t.Fatal(err)
 			}
 			waits(t, "it takes the order", func() bool { return r.store.Assign(standby, id) == nil })

@@ -35,7 +35,7 @@ func (m *Makers) build(ctx context.Context) error {
 		return err
 	}
 	order.Lock, order.Requested, order.Options = first.lock, first.requested, first.options
-	if err := m.cfg.Store.Order(id, order); err != nil {
+	if err := m.cfg.Store.Order(ctx, id, order); err != nil {
 		return err
 	}
 	return m.run(ctx, id)

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hopyard/hopyard/internal/filelock"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,7 +23,7 @@ import (
 type CacheUse struct{ file *os.File }
 
 // Close ends the use.
-func (u *CacheUse) Close() error { return u.file.Close() }
+func (u *CacheUse) Close() error { return filelock.Release(u.file) }
 
 // UseCaches keeps CollectCaches away while an installer takes files from the caches. Many may use them at a time. It waits for a
 // collection to end.

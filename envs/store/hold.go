@@ -44,7 +44,7 @@ func sameAs(f *os.File, path string) error {
 	return nil
 }
 
-// freeOfPrograms keeps programs from holding the prefix id until the file is closed; nil if one holds it.
+// freeOfPrograms keeps programs from holding the prefix id until the file is released; nil if one holds it.
 func (s *Store) freeOfPrograms(id string) (*os.File, error) {
 	f, err := os.Open(s.Prefix(id))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -113,7 +113,7 @@ func (s *Store) Sweep(ctx context.Context) (swept []string, err error) {
 		return nil, err
 	}
 	for _, id := range ids {
-		gone, err := s.sweep(id)
+		gone, err := s.sweep(ctx, id)
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -144,7 +144,12 @@ func (s *Store) known() ([]string, error) {
 }
 
 // sweep looks at one id; gone says that a half-built prefix was put into the trash.
-func (s *Store) sweep(id string) (gone bool, err error) {
+func (s *Store) sweep(ctx context.Context, id string) (gone bool, err error) {
+	roots, err := s.lockRoots(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer roots.Close()
 	held, err := s.TryLock(id)
 	if errors.Is(err, filelock.ErrHeld) {
 		return false, nil

@@ -114,7 +114,7 @@ func (s *Store) collect(ctx context.Context, id string) (trashed string, err err
 	if free == nil {
 		return "", nil
 	}
-	defer free.Close()
+	defer func() { _ = filelock.Release(free) }()
 	if err := s.RemoveArchive(id); err != nil {
 		return "", err
 	}
@@ -142,6 +142,8 @@ func (s *Store) wanted() ([]string, error) {
 	return slices.Compact(ids), nil
 }
 
+// lockRoots is held by who says what is kept, and by who only looks whether somebody is at work on a prefix, for as long as that
+// takes: none of them takes another's look for a builder.
 func (s *Store) lockRoots(ctx context.Context) (*filelock.Lock, error) {
 	held, err := filelock.Wait(ctx, s.path("roots", "lock"))
 	if err != nil {

@@ -205,7 +205,7 @@ func TestOrderNamesItsWorker(t *testing.T) {
 	if got := s.Worker(wanted); got != "" {
 		t.Errorf("Worker() = %q without an order", got)
 	}
-	if err := s.Order(wanted, store.Order{Worker: "somebody"}); err != nil {
+	if err := s.Order(t.Context(), wanted, store.Order{Worker: "somebody"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Worker(wanted); got != "somebody" {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -189,7 +190,7 @@ func TestOrderIsForItsIDAlone(t *testing.T) {
 	l := &lock.Lock{Version: lock.FormatVersion, Kind: lock.Conda, Platform: "linux-64"}
 	right := store.ID(l, store.Options{})
 	for at, ok := range map[string]bool{right: true, id(1): false} {
-		if err := s.Order(at, store.Order{Lock: l}); err != nil {
+		if err := s.Order(t.Context(), at, store.Order{Lock: l}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.ReadOrder(at); (err == nil) != ok {
@@ -200,7 +201,7 @@ func TestOrderIsForItsIDAlone(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the order's mode is %v, %v", info.Mode(), err)
 	}
-	if err := s.Order(id(2), store.Order{}); err != nil {
+	if err := s.Order(t.Context(), id(2), store.Order{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.ReadOrder(id(2)); err == nil {
@@ -214,7 +215,7 @@ func TestOrderBeginsTheEventsAnewUnlessABuilderIsAtWork(t *testing.T) {
 	l := &lock.Lock{Version: lock.FormatVersion, Kind: lock.Conda, Platform: "linux-64"}
 	at := store.ID(l, store.Options{})
 	order := func() {
-		if err := s.Order(at, store.Order{Lock: l}); err != nil {
+		if err := s.Order(t.Context(), at, store.Order{Lock: l}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -234,6 +235,37 @@ func TestOrderBeginsTheEventsAnewUnlessABuilderIsAtWork(t *testing.T) {
 	order()
 	if _, err := os.Stat(s.Events(at)); err == nil {
 		t.Error("the old events are there")
+	}
+}
+
+func TestOrderTakesNobodyWhoOnlyLooksForABuilder(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	l := &lock.Lock{Version: lock.FormatVersion, Kind: lock.Conda, Platform: "linux-64"}
+	at := store.ID(l, store.Options{})
+	ctx, stop := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer stop()
+	for range 4 {
+		others.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 100 {
+		if err := s.Order(t.Context(), at, store.Order{Lock: l}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(s.Events(at)); err == nil {
+			t.Fatal("the events of a builder that has gone are taken for those of the one to come")
+		}
+		if err := os.WriteFile(s.Events(at), []byte("old\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

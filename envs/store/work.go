@@ -18,11 +18,17 @@ const (
 )
 
 // Order tells the builder of id what to do, and begins its file of events anew unless a builder is at work on id already:
-// then that one's events are the ones to read, and the order is for the builder that waits behind it.
-func (s *Store) Order(id string, o Order) error {
+// then that one's events are the ones to read, and the order is for the builder that waits behind it. It waits while others look
+// whether there is a builder.
+func (s *Store) Order(ctx context.Context, id string, o Order) error {
 	if err := check(id); err != nil {
 		return err
 	}
+	looking, err := s.lockRoots(ctx)
+	if err != nil {
+		return fmt.Errorf("order environment: %w", err)
+	}
+	defer looking.Close()
 	if err := os.MkdirAll(s.path("work", id), 0o755); err != nil {
 		return fmt.Errorf("order environment: %w", err)
 	}
@@ -96,16 +102,12 @@ func (s *Store) locked(id string, take func(path string) (*filelock.Lock, error)
 		if err != nil {
 			return nil, err
 		}
-		again, err := filelock.Try(path)
-		if errors.Is(err, filelock.ErrHeld) {
-			return held, nil // by us: it is the same file
+		there, err := held.Is(path)
+		if there {
+			return held, nil
 		}
-		// The file was removed, and perhaps made anew, while we waited for it.
-		held.Close()
-		if err == nil {
-			return again, nil
-		}
-		if !errors.Is(err, os.ErrNotExist) {
+		held.Close() // of a file that was removed, and perhaps made anew, while we waited for it
+		if err != nil {
 			return nil, err
 		}
 	}

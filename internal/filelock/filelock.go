@@ -23,7 +23,29 @@ var ErrHeld = errors.New("locked by another process")
 type Lock struct{ file *os.File }
 
 // Close gives the lock up.
-func (l *Lock) Close() error { return l.file.Close() }
+func (l *Lock) Close() error { return Release(l.file) }
+
+// Is says whether the lock is that of the file which is at path now: one that was removed, and perhaps made anew, is another.
+func (l *Lock) Is(path string) (bool, error) {
+	locked, err := l.file.Stat()
+	if err != nil {
+		return false, fmt.Errorf("lock file: %w", err)
+	}
+	now, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("lock file: %w", err)
+	}
+	return os.SameFile(locked, now), nil
+}
+
+// Release gives up the flock of an open file and closes it. To close it alone would not do: a program that is being started at this
+// moment has the file too, until it has become that program, and with the file the lock.
+func Release(file *os.File) error {
+	return errors.Join(flock(file, syscall.LOCK_UN), file.Close())
+}
 
 // Try takes the lock at path, making the file where it is missing, and writes this process's id into it. It returns a
 // *HeldError when another process has it.
@@ -32,7 +54,7 @@ func Try(path string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}
-	if err := take(file); err != nil {
+	if err := flock(file, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, &HeldError{Path: path, PID: readPID(file)}
@@ -46,12 +68,13 @@ func Try(path string) (*Lock, error) {
 	return &Lock{file: file}, nil
 }
 
+// maxPause is how long Wait lets pass between two looks in the end. It begins with a thousandth of that: most locks are held briefly.
+const maxPause = 100 * time.Millisecond
+
 // Wait takes the lock at path as soon as nobody has it. It gives up when ctx ends. It polls, because a blocking flock cannot
 // be given up.
 func Wait(ctx context.Context, path string) (*Lock, error) {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	for pause := maxPause / 1000; ; pause = min(2*pause, maxPause) {
 		lock, err := Try(path)
 		if err == nil || !errors.Is(err, ErrHeld) {
 			return lock, err
@@ -59,7 +82,7 @@ func Wait(ctx context.Context, path string) (*Lock, error) {
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
-		case <-tick.C:
+		case <-time.After(pause):
 		}
 	}
 }
@@ -81,9 +104,9 @@ func (e *HeldError) Error() string {
 // Unwrap makes errors.Is(err, ErrHeld) true.
 func (e *HeldError) Unwrap() error { return ErrHeld }
 
-func take(file *os.File) error {
+func flock(file *os.File, how int) error {
 	for {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err := syscall.Flock(int(file.Fd()), how)
 		if !errors.Is(err, syscall.EINTR) {
 			return err
 		}

@@ -73,3 +73,30 @@ func TestWaitGivesUpWithItsContext(t *testing.T) {
 		t.Fatalf("Wait = %v, want context.Canceled", err)
 	}
 }
+
+func TestLockOfAFileThatWasMadeAnewIsNotThatOfTheNewOne(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	first, err := filelock.Try(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	is := func(want bool) {
+		t.Helper()
+		if got, err := first.Is(path); err != nil || got != want {
+			t.Errorf("Is() = %v, %v, want %v", got, err, want)
+		}
+	}
+	is(true)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	is(false)
+	second, err := filelock.Try(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	is(false)
+}
