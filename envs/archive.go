@@ -178,9 +178,9 @@ func (s *Service) Search(ctx context.Context, project, text, from string, limit 
 		if from != "" {
 			return nil, problem.New(problem.Invalid, "packages are from conda or from pip")
 		}
-		why := ""
-		if kind, why = s.cfg.Drivers.Kind(ctx); kind == "" {
-			return nil, problem.New(problem.Unavailable, "%s", why)
+		var err error
+		if kind, _, err = s.cfg.Drivers.Kind(ctx); err != nil {
+			return nil, err
 		}
 	}
 	d, err := s.cfg.Drivers.Driver(kind)
@@ -197,7 +197,10 @@ func (s *Service) Search(ctx context.Context, project, text, from string, limit 
 
 // Policy tells what a project's environments have to keep to, and how new ones are made. Private channels of others are not in it.
 func (s *Service) Policy(ctx context.Context, project string) (PolicyView, error) {
-	kind, why := s.cfg.Drivers.Kind(ctx)
+	kind, why, err := s.cfg.Drivers.Kind(ctx)
+	if err != nil {
+		why = err.Error()
+	}
 	rules := s.cfg.Rules.Shown(project)
 	return PolicyView{Rules: rules, Words: rules.Describe(), Kind: kind, Why: why}, nil
 }

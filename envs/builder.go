@@ -267,7 +267,7 @@ func (r *run) ordered(ctx context.Context, p *plan) (store.Order, error) {
 	}
 	for {
 		o, err := r.s.order(p)
-		if !problem.Is(err, problem.Unavailable) {
+		if !passes(err) {
 			r.wait("")
 			return o, err
 		}

@@ -418,11 +418,11 @@ type drivers struct {
 
 func (d *drivers) Driver(lock.Kind) (driver.Driver, error) { return d.solver, d.missing() }
 
-func (d *drivers) Kind(context.Context) (lock.Kind, string) {
+func (d *drivers) Kind(context.Context) (lock.Kind, string, error) {
 	if err := d.missing(); err != nil {
-		return "", err.Error()
+		return "", "", err
 	}
-	return lock.Venv, "no channel answers"
+	return lock.Venv, "no channel answers", nil
 }
 
 func (d *drivers) missing() error {

@@ -162,7 +162,7 @@ func (s *Service) source(ctx context.Context, project string, n NewEnvironment) 
 		src.kind, src.why = lock.Conda, "its environment.yml names channels"
 	}
 	if src.kind == "" {
-		if kind, why := s.cfg.Drivers.Kind(ctx); kind != "" {
+		if kind, why, err := s.cfg.Drivers.Kind(ctx); err == nil { // else it shows when it is built
 			src.kind, src.why = kind, why
 		}
 	}

@@ -162,6 +162,32 @@ func TestBuildsWaitForTheToolsWithASentence(t *testing.T) {
 	}
 }
 
+// TestBuildEndsWithTheFailureOfItsTools is about tools that could not be had, or a first environment that has no solution.
+func TestBuildEndsWithTheFailureOfItsTools(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	failed := &driver.Failure{Cause: driver.ToolFailed, Message: "environments cannot be made: no interpreter", Tree: "a tree"}
+	s.drivers.set(&problem.Problem{Code: problem.Unavailable, Message: failed.Message, Err: failed})
+	g := s.open()
+	for name, kind := range map[string]lock.Kind{"science": "", "wheels": lock.Venv} {
+		_, err := g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: name, Text: yml("alpha"), Kind: kind, Build: true})
+		must(t, err)
+		b := g.is(t, "demo", name, 1, envs.Failed)
+		if b.Failure == nil || b.Failure.Message != failed.Message || b.Failure.Tree != failed.Tree {
+			t.Errorf("failure = %+v, want that of the tools", b.Failure)
+		}
+		if events := g.events(t, "demo", name, 1, 0); events[len(events)-1].Type != driver.TypeResult {
+			t.Errorf("events = %+v, want that they end", events)
+		}
+	}
+	_, err := g.Resolve(t.Context(), "demo")
+	wantCode(t, err, problem.Unavailable, "no interpreter")
+	s.drivers.set(nil)
+	_, err = g.Build(t.Context(), ann, "demo", "science", 0)
+	must(t, err)
+	g.is(t, "demo", "science", 2, envs.Ready)
+}
+
 func TestBadSpecIsRefusedWithItsPlace(t *testing.T) {
 	t.Parallel()
 	g := newSite(t).open()

@@ -44,9 +44,9 @@ func (s *Service) plan(ctx context.Context, env envRecord, r Revision, upgrade [
 func (s *Service) planFor(ctx context.Context, env envRecord, r Revision, sp *spec.Spec, upgrade []string) (*plan, error) {
 	p := &plan{revision: r, spec: sp, rules: s.rules(env.Project, &env), kind: env.Kind, upgrade: upgrade}
 	if p.kind == "" {
-		why := ""
-		if p.kind, why = s.cfg.Drivers.Kind(ctx); p.kind == "" {
-			return nil, problem.New(problem.Unavailable, "%s", why)
+		var err error
+		if p.kind, _, err = s.cfg.Drivers.Kind(ctx); err != nil {
+			return nil, err
 		}
 	}
 	if err := denied(p.rules.CheckSpec(sp)); err != nil {

@@ -340,7 +340,7 @@ func (r *run) begin(ctx context.Context) (*plan, driver.Driver, error) {
 			}
 			continue // an edit came in between, the last one
 		}
-		if !problem.Is(err, problem.Unavailable) {
+		if !passes(err) {
 			return nil, nil, err
 		}
 		r.wait(err.Error())
@@ -350,6 +350,13 @@ func (r *run) begin(ctx context.Context) (*plan, driver.Driver, error) {
 			return nil, nil, context.Cause(ctx)
 		}
 	}
+}
+
+// passes says whether what a build needs is only not there yet. What has failed may be there later, too, but perhaps not before
+// somebody mends it: a build that waited for that would never end.
+func passes(err error) bool {
+	_, failed := errors.AsType[*driver.Failure](err)
+	return problem.Is(err, problem.Unavailable) && !failed
 }
 
 // ready plans the newest that is asked of the build.

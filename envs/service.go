@@ -19,10 +19,11 @@ import (
 
 // Drivers are the ways to make environments that this host has. It is safe for concurrent use.
 type Drivers interface {
-	// Driver gives the one for a kind, a problem.Unavailable with what is being done about it if there is none yet.
+	// Driver gives the one for a kind, a problem.Unavailable with what is being done about it if there is none yet. Where that came
+	// to nothing there is a *driver.Failure in it: builds do not wait for what somebody must mend first.
 	Driver(kind lock.Kind) (driver.Driver, error)
-	// Kind says how new environments are made and why, in a sentence; an empty kind, and why it is not known, until it is.
-	Kind(ctx context.Context) (kind lock.Kind, why string)
+	// Kind says how new environments are made and why, in a sentence; an error as Driver's until that is known.
+	Kind(ctx context.Context) (kind lock.Kind, why string, err error)
 }
 
 // Config is what a Service works with.

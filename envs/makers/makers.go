@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -184,20 +185,30 @@ func (m *Makers) unready() error {
 	case m.step != "":
 		return problem.New(problem.Unavailable, "environments are being prepared (%s); try again in a moment", m.step)
 	case m.failed != nil:
-		return problem.New(problem.Unavailable, "environments cannot be made: %w", m.failed)
+		return &problem.Problem{Code: problem.Unavailable, Message: m.failure().Message, Err: m.failure()}
 	default:
 		return problem.New(problem.Unavailable, "environments have not been prepared yet; try again in a moment")
 	}
 }
 
+// failure is why the last Prepare came to nothing, and what to do; mu is held.
+func (m *Makers) failure() *driver.Failure {
+	text, tree := m.failed.Error(), driver.FailureOf(m.failed).Tree
+	if tree != "" {
+		text, _, _ = strings.Cut(text, "\n")
+	}
+	return &driver.Failure{Cause: driver.ToolFailed, Tree: tree, Err: m.failed, Message: fmt.Sprintf(
+		"environments cannot be made: %s; this is tried again every few minutes: mend what `hopyard doctor` finds, and build again then", text)}
+}
+
 // Kind implements envs.Drivers.
-func (m *Makers) Kind(context.Context) (kind lock.Kind, why string) {
+func (m *Makers) Kind(context.Context) (kind lock.Kind, why string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.choice == nil {
-		return "", m.unready().Error()
+		return "", "", m.unready()
 	}
-	return m.choice.Kind, m.choice.Why
+	return m.choice.Kind, m.choice.Why, nil
 }
 
 // Starter gives the content of a project's first environment; a problem.Unavailable while it is not known.

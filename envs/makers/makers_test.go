@@ -2,6 +2,7 @@ package makers_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/hopyard/hopyard/envs/build"
+	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/makers"
 	"github.com/hopyard/hopyard/envs/policy"
@@ -67,8 +69,8 @@ func TestChannelsThatAnswerAreUsed(t *testing.T) {
 	srv := testchannel.Serve(t)
 	c := config(t, srv, "name: python\ndependencies:\n  - activates\n")
 	m := prepare(t, c)
-	if kind, why := m.Kind(t.Context()); kind != lock.Conda || !strings.Contains(why, "answers") {
-		t.Errorf("Kind() = %q, %q, want conda because the channel answers", kind, why)
+	if kind, why, err := m.Kind(t.Context()); err != nil || kind != lock.Conda || !strings.Contains(why, "answers") {
+		t.Errorf("Kind() = %q, %q, %v, want conda because the channel answers", kind, why, err)
 	}
 	starter, err := m.Starter(t.Context())
 	if err != nil || starter.Kind != lock.Conda || len(starter.Lock.Packages) != 1 || !strings.Contains(starter.Text, "activates") {
@@ -97,9 +99,9 @@ func TestWithoutChannelsThePackageIndexIsUsed(t *testing.T) {
 	c := config(t, testchannel.Serve(t), "name: python\ndependencies:\n  - python >=3.11\n  - idna\n")
 	c.Rules.ChannelURLs = map[string]string{"conda-forge": "http://" + nobody(t)}
 	m := prepare(t, c)
-	kind, why := m.Kind(t.Context())
-	if kind != lock.Venv || !strings.Contains(why, "package index") || !strings.Contains(why, "cannot be") {
-		t.Errorf("Kind() = %q, %q, want venv because the channel cannot be reached", kind, why)
+	kind, why, err := m.Kind(t.Context())
+	if err != nil || kind != lock.Venv || !strings.Contains(why, "package index") || !strings.Contains(why, "cannot be") {
+		t.Errorf("Kind() = %q, %q, %v, want venv because the channel cannot be reached", kind, why, err)
 	}
 	first, ok := m.First()
 	if !ok || first.Kind != lock.Venv || len(first.Packages) != 1 || first.Packages[0].Name != "idna" {
@@ -119,8 +121,9 @@ func TestWhatChannelsCannotSolveIsSaidAndNotHidden(t *testing.T) {
 		if err := m.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "conda-forge has no solution") {
 			t.Errorf("Prepare() = %v, want the channels' own reason with %q", err, want)
 		}
-		if kind, why := m.Kind(t.Context()); kind != "" || !strings.Contains(why, want) {
-			t.Errorf("Kind() = %q, %q, want none and the same reason", kind, why)
+		_, _, err := m.Kind(t.Context())
+		if f := driver.FailureOf(err); !problem.Is(err, problem.Unavailable) || !strings.Contains(f.Message+f.Tree, want) || !strings.Contains(f.Message, "hopyard doctor") {
+			t.Errorf("Kind() = %v with the tree %q, want the same reason and what to do", err, f.Tree)
 		}
 	}
 }
@@ -140,8 +143,8 @@ func TestTheConfigurationMayForceAKind(t *testing.T) {
 	t.Parallel()
 	c := config(t, testchannel.Serve(t), "name: python\ndependencies:\n  - python >=3.11\n  - idna\n")
 	c.Kind = lock.Venv
-	if kind, why := prepare(t, c).Kind(t.Context()); kind != lock.Venv || !strings.Contains(why, "configuration") {
-		t.Errorf("Kind() = %q, %q, want venv because the configuration says so", kind, why)
+	if kind, why, err := prepare(t, c).Kind(t.Context()); err != nil || kind != lock.Venv || !strings.Contains(why, "configuration") {
+		t.Errorf("Kind() = %q, %q, %v, want venv because the configuration says so", kind, why, err)
 	}
 	c.Kind, c.Rules.ChannelURLs = lock.Conda, map[string]string{"conda-forge": "http://" + nobody(t)}
 	m := makers.New(c)
@@ -159,23 +162,27 @@ func TestWithoutToolsEverybodyIsToldWhy(t *testing.T) {
 	}
 	m := makers.New(makers.Config{Dir: t.TempDir(), Store: s, Python: "/no/such/python", Log: slog.New(slog.DiscardHandler)})
 	defer m.Close()
-	if _, err := m.Driver(lock.Conda); !problem.Is(err, problem.Unavailable) {
-		t.Errorf("Driver() before Prepare = %v, want unavailable", err)
+	if _, err := m.Driver(lock.Conda); !problem.Is(err, problem.Unavailable) || errors.As(err, new(*driver.Failure)) {
+		t.Errorf("Driver() before Prepare = %v, want unavailable and no failure", err)
+	}
+	_, _, unknown := m.Kind(t.Context())
+	if !problem.Is(unknown, problem.Unavailable) || errors.As(unknown, new(*driver.Failure)) {
+		t.Errorf("Kind() before Prepare = %v, want unavailable and no failure", unknown)
 	}
 	if err := m.Prepare(t.Context()); err == nil {
 		t.Fatal("Prepare() without Python succeeds")
 	}
+	_, _, unknown = m.Kind(t.Context())
 	for what, err := range map[string]error{
+		"Kind()":    unknown,
 		"Driver()":  second(m.Driver(lock.Conda)),
 		"Starter()": second(m.Starter(t.Context())),
 		"Order()":   second(m.Order(lock.Conda)),
 	} {
-		if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "/no/such/python") {
-			t.Errorf("%s = %v, want unavailable with the reason", what, err)
+		f := (*driver.Failure)(nil)
+		if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "/no/such/python") || !errors.As(err, &f) || f.Cause != driver.ToolFailed {
+			t.Errorf("%s = %v, want unavailable with the failure", what, err)
 		}
-	}
-	if kind, _ := m.Kind(t.Context()); kind != "" {
-		t.Errorf("Kind() = %q, want nothing", kind)
 	}
 }
 
