@@ -106,7 +106,7 @@ func open(ctx context.Context, p parts, gate door.Gate) *house {
 		return dir, os.MkdirAll(dir, 0o700)
 	}
 	h.kernels = kernels.New(kernels.Config{
-		Workloads: h.runs, Storage: p.storage, Env: noEnvironment{}, SpecDirs: []string{p.specs}, Log: p.log,
+		Workloads: h.runs, Storage: p.storage, Env: noEnvironment{}, SpecDirs: []string{p.specs}, Log: p.log, StartWait: patience,
 		Root: func(project string) (string, error) { return folder(project) },
 		Home: func(project, user string) (string, error) { return folder(project+"-homes", user) },
 	})
