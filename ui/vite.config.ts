@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
-import { defineConfig, type Plugin } from "vite";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
 
 /** Writes a .gz beside every file that gains by it: the gateway sends those as they are. */
 function packed(): Plugin {
@@ -33,6 +34,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the page's policy allows no inlined script
     reportCompressedSize: false,
   },
+  test: { testTimeout: 120_000, hookTimeout: 120_000 }, // they are for what hangs, not for how busy a machine is
   // `npm run dev` shows the console of a running gateway with the source's newest state.
   server: {
     host: "127.0.0.1",
