@@ -12,7 +12,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/hopyard/hopyard/envs/driver"
@@ -111,15 +110,59 @@ func (b *builder) record(root *os.Root, name string, p lock.Package) error {
 // Installers note the hashes of files into which they wrote the prefix, and of the scripts that they made for it. Those alone make
 // records differ from prefix to prefix, and a hash is there at will.
 var (
-	hashInPrefix = regexp.MustCompile(`"sha256_in_prefix":\s*"[0-9a-f]{64}",\s*`)
-	hashOfScript = regexp.MustCompile(`("path_type":\s*"unix_python_entry_point",\s*)"sha256":\s*"[0-9a-f]{64}",\s*`)
+	hashField    = []byte(`"sha256`)
+	hashInPrefix = []byte(`"sha256_in_prefix":`)
+	hashOfFile   = []byte(`"sha256":`)
+	typeField    = []byte(`"path_type":`)
+	scriptType   = []byte(`"unix_python_entry_point",`)
 )
 
 // shareable is a record without what is true in one prefix alone. It works on the text, since decoding megabytes takes longer than all
 // else that is done with them; no text of a record can look like a field, because quotes within it are escaped.
 func shareable(record []byte) []byte {
-	return hashOfScript.ReplaceAll(hashInPrefix.ReplaceAll(record, nil), []byte("$1"))
+	kept := make([]byte, 0, len(record))
+	for {
+		at := bytes.Index(record, hashField)
+		if at < 0 {
+			return append(kept, record...)
+		}
+		kept, record = append(kept, record[:at]...), record[at:]
+		if rest, ok := cutHash(record, kept); ok {
+			record = rest
+			continue
+		}
+		kept, record = append(kept, hashField...), record[len(hashField):]
+	}
 }
+
+// cutHash cuts a field off the beginning of text if it holds a hash that is true in one prefix alone, with the comma and the space
+// behind it. Before is what comes before the text.
+func cutHash(text, before []byte) (rest []byte, ok bool) {
+	rest, ok = bytes.CutPrefix(text, hashInPrefix)
+	if !ok {
+		if rest, ok = bytes.CutPrefix(text, hashOfFile); !ok || !endsInScript(before) {
+			return nil, false
+		}
+	}
+	const digits = 2 * sha256.Size
+	rest, ok = bytes.CutPrefix(trimLeft(rest), []byte{'"'})
+	if !ok || len(rest) < digits || bytes.ContainsFunc(rest[:digits], func(r rune) bool { return !strings.ContainsRune("0123456789abcdef", r) }) {
+		return nil, false
+	}
+	rest, ok = bytes.CutPrefix(rest[digits:], []byte(`",`))
+	return trimLeft(rest), ok
+}
+
+// endsInScript says whether text ends in the field that says that a path is a script which the installer has made.
+func endsInScript(text []byte) bool {
+	text, ok := bytes.CutSuffix(bytes.TrimRight(text, jsonSpace), scriptType)
+	return ok && bytes.HasSuffix(bytes.TrimRight(text, jsonSpace), typeField)
+}
+
+// jsonSpace is what JSON allows between its parts (RFC 8259).
+const jsonSpace = " \t\r\n"
+
+func trimLeft(text []byte) []byte { return bytes.TrimLeft(text, jsonSpace) }
 
 // sources are the Python sources that an artifact put below the interpreter's library. Those that are not what the artifact held,
 // because they were patched or another package has overwritten them, are private.

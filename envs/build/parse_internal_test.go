@@ -3,6 +3,7 @@ package build
 import (
 	"bytes"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +40,23 @@ func FuzzRecord(f *testing.F) {
 		rec, err := readRecord(bytes.NewReader(b))
 		if err == nil && rec.Name != "" && !bytes.Contains(b, []byte("name")) && !bytes.Contains(b, []byte(`\u`)) {
 			t.Errorf("%q has the name %q", b, rec.Name)
+		}
+	})
+}
+
+// FuzzShareable compares with what is meant, which is easy to read but slow.
+func FuzzShareable(f *testing.F) {
+	inPrefix := regexp.MustCompile(`"sha256_in_prefix":[ \t\r\n]*"[0-9a-f]{64}",[ \t\r\n]*`)
+	ofScript := regexp.MustCompile(`("path_type":[ \t\r\n]*"unix_python_entry_point",[ \t\r\n]*)"sha256":[ \t\r\n]*"[0-9a-f]{64}",[ \t\r\n]*`)
+	hash := strings.Repeat("0a", 32)
+	f.Add([]byte(`{"path_type": "unix_python_entry_point",` + "\n" + `"sha256": "` + hash + `", "sha256_in_prefix": "` + hash + `","size":1}`))
+	f.Add([]byte(`{"path_type": "hardlink", "sha256": "` + hash + `", "sha256_in_prefix": "` + hash + `"}`))
+	f.Add([]byte(`"path_type":"unix_python_entry_point","sha256_in_prefix":"` + hash + `","sha256":"` + hash + `",`))
+	f.Add([]byte(`"sha256_in_prefix":"` + strings.ToUpper(hash) + `", "sha256"sha256_in_prefix":"` + hash + `",`))
+	f.Fuzz(func(t *testing.T, record []byte) {
+		want := ofScript.ReplaceAll(inPrefix.ReplaceAll(record, nil), []byte("$1"))
+		if got := shareable(record); !bytes.Equal(got, want) {
+			t.Errorf("shareable(%q) = %q, want %q", record, got, want)
 		}
 	})
 }
