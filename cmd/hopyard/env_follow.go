@@ -122,7 +122,7 @@ func (p *buildView) progress(e driver.Event) {
 	p.drawn = true
 }
 
-// amounts says how far a phase is: "link 12 of 33 packages, 4.1 MB of 98.0 MB".
+// amounts says how far a phase is: "link 12 of 33 packages, 4.1 MB of 98 MB".
 func amounts(e driver.Event) string {
 	text := string(e.Phase)
 	if e.Total > 0 {

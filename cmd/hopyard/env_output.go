@@ -87,15 +87,18 @@ func table(w io.Writer, rows [][]string) error {
 	return t.Flush()
 }
 
-// size writes a number of bytes as people read it.
+// size writes a number of bytes in powers of 1000, three digits at most, as the console does (ui/src/text/size.ts).
 func size(n int64) string {
-	const unit = 1000
+	const unit, most = 1000, 999.5 // of a unit would be written with four digits
 	if n < unit {
 		return fmt.Sprintf("%d B", n)
 	}
 	value, names := float64(n)/unit, "kMGTP"
-	for value >= unit && len(names) > 1 {
+	for value >= most && len(names) > 1 {
 		value, names = value/unit, names[1:]
+	}
+	if value >= 9.95 {
+		return fmt.Sprintf("%.0f %cB", value, names[0])
 	}
 	return fmt.Sprintf("%.1f %cB", value, names[0])
 }

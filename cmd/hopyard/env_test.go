@@ -167,7 +167,7 @@ func TestEnvListAndShowReadWell(t *testing.T) {
 		}
 	}
 	out, errs, code = d.run(t, "show", "base")
-	for _, want := range []string{"conda: a channel answers", "Python 3.11.7, 33 packages", "181.0 MB shared", "add pandas"} {
+	for _, want := range []string{"conda: a channel answers", "Python 3.11.7, 33 packages", "181 MB shared", "add pandas"} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("show = %d %s%s, want %q in it", code, out, errs, want)
 		}
@@ -194,10 +194,10 @@ func TestEnvCreateFollowsTheBuild(t *testing.T) {
 	))
 	d.on("GET /environments/new/builds/1", envs.Build{Environment: "new", Number: 1, State: envs.Ready, Packages: 33, Bytes: 181_000_000})
 	out, errs, code := d.run(t, "create", "new", "-f", file, "-m", "first")
-	if code != 0 || out != "build 1 of new is ready: 33 packages, 181.0 MB\n" {
+	if code != 0 || out != "build 1 of new is ready: 33 packages, 181 MB\n" {
 		t.Errorf("create = %d %q %s", code, out, errs)
 	}
-	for _, want := range []string{"building, fetch", "fetch 33 of 33 packages, 98.0 MB of 98.0 MB", "byte-compiling"} {
+	for _, want := range []string{"building, fetch", "fetch 33 of 33 packages, 98 MB of 98 MB", "byte-compiling"} {
 		if !strings.Contains(errs, want) {
 			t.Errorf("progress = %s, want %q in it", errs, want)
 		}
@@ -241,7 +241,7 @@ func TestEnvSolveTellsWhatWouldChange(t *testing.T) {
 		},
 	})
 	out, errs, code := d.run(t, "solve", "base", "--add", "pandas=3.1.1", "--add", "pip:requests>=2", "--remove", "scipy")
-	for _, want := range []string{"+  pandas  3.1.1", "-  scipy", "1.26.4 -> 2.4.6", "17.1 MB", "1 added, 1 removed, 1 changed, 31 unchanged", "to download: 14.2 MB of 112.0 MB"} {
+	for _, want := range []string{"+  pandas  3.1.1", "-  scipy", "1.26.4 -> 2.4.6", "17 MB", "1 added, 1 removed, 1 changed, 31 unchanged", "to download: 14 MB of 112 MB"} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("solve = %d %s%s, want %q in it", code, out, errs, want)
 		}
@@ -387,7 +387,7 @@ func TestEnvExportsAndCollects(t *testing.T) {
 	d.on("POST /environments-collect", envs.Report{Builds: 2, Bytes: 10_000_000, Packages: 7, Locks: 4, LockBytes: 120_000})
 	d.on("GET /environments-usage", envs.Usage{Builds: 3, Exclusive: 1, Shared: 2, Rule: "the last three are kept"})
 	out, _, code := d.run(t, "gc")
-	if code != 0 || !strings.Contains(out, "2 builds removed, 10.0 MB freed\n7 packages left the caches, 4 locks left the storage (120.0 kB)") || !strings.Contains(out, "rule: the last three are kept") {
+	if code != 0 || !strings.Contains(out, "2 builds removed, 10 MB freed\n7 packages left the caches, 4 locks left the storage (120 kB)") || !strings.Contains(out, "rule: the last three are kept") {
 		t.Errorf("gc = %d %s", code, out)
 	}
 	d.on("GET /environments/base/packages", items(store.Item{Name: "numpy", Version: "2.4.6", From: "conda", Channel: "https://c.example/main/", Requested: true}))

@@ -63,7 +63,7 @@ test('the console', async t => {
     const [first] = await Promise.all([startKernel(), startKernel()]);
     const rows = page.locator('table.workloads tbody tr:not(.over):not(.skeleton)');
     await until('two kernels are listed', async () => await rows.count() === 2);
-    await until('with their memory', async () => (await rows.first().innerText()).includes('MiB'));
+    await until('with their memory', async () => (await rows.first().innerText()).includes(' MB'));
     await shot(page, 'console-running');
     await gateway.ask('DELETE', `/p/demo/jupyter/api/kernels/${first.id}`);
     await until('one is left', async () => await rows.count() === 1);

@@ -106,7 +106,7 @@ test('an environment, from the first to the last', async t => {
     await changes.waitFor();
     const said = await changes.innerText();
     for (const name of ['pandas', 'requests', 'certifi']) assert.ok(said.includes(name), `${name} is not in\n${said}`);
-    assert.match(said, /MiB/);
+    assert.match(said, / MB/);
     assert.match(await dialog().innerText(), /stay as they are/);
     await shot(page, 'environment-diff');
   });
@@ -117,7 +117,7 @@ test('an environment, from the first to the last', async t => {
     await page.waitForURL(/\/builds\/2$/);
     await progress().getByText(/\d+ of \d+/).first().waitFor();
     await progress().getByText(/Fetching packages/).waitFor();
-    await until('megabytes come', async () => /MiB of/.test(await progress().innerText()));
+    await until('megabytes come', async () => /MB of/.test(await progress().innerText()));
     await shot(page, 'environment-build');
   });
 
@@ -391,7 +391,7 @@ test('an environment, from the first to the last', async t => {
     owner.expect(/ 404 \(.*\/python\/builds\/2([/?].*)?\)/); // the page may hear that it is gone before it is left
     await press('Delete build', owner);
     const asked = owner.getByRole('dialog');
-    await asked.getByText(/The next collection frees its files, up to \d+ MiB/).waitFor();
+    await asked.getByText(/The next collection frees its files, up to \d+ MB/).waitFor();
     await asked.getByText(/The lock stays, too/).waitFor();
     await press('Delete build', asked);
     await owner.waitForURL(/\/python\/builds$/);

@@ -7,7 +7,7 @@ import { PageHead } from "../frame/PageHead";
 import { Empty } from "../parts/Empty";
 import { ErrorNote } from "../parts/ErrorNote";
 import { SearchBox } from "../parts/SearchBox";
-import { binarySize } from "../text/size";
+import { byteSize } from "../text/size";
 import { counted } from "../text/time";
 import { StopWorkload } from "./StopWorkload";
 import { useSpokenChanges } from "./spoken";
@@ -47,6 +47,6 @@ function Summary({ workloads }: { workloads: Workload[] }) {
   const live = workloads.filter((w) => w.state !== "ended");
   const memory = live.reduce((sum, w) => sum + w.memory_bytes, 0);
   if (live.length === 0) return null;
-  const sizes = memory > 0 ? `, ${binarySize(memory)} of memory` : "";
+  const sizes = memory > 0 ? `, ${byteSize(memory)} of memory` : "";
   return <span className="number">{`${counted(live.length, "program")}${sizes}`}</span>;
 }

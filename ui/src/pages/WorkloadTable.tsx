@@ -7,7 +7,7 @@ import { RunsOnLabel } from "../parts/RunsOnLabel";
 import { SortIcon } from "../parts/icons";
 import { StateLabel } from "../parts/StateLabel";
 import { Time } from "../parts/Time";
-import { binarySize } from "../text/size";
+import { byteSize } from "../text/size";
 import { isolationWords, kindWord, stateWords } from "../text/state";
 import { counted } from "../text/time";
 import { columns, found, sorted, type Column, type Order } from "./workloadOrder";
@@ -106,7 +106,7 @@ const Row = memo(function Row({ workload, environments, stoppable, onStop }: Row
         <Time at={workload.last_activity} />
       </td>
       <td className="cell-memory right number" data-known={workload.memory_bytes > 0}>
-        {binarySize(workload.memory_bytes)}
+        {byteSize(workload.memory_bytes)}
       </td>
       <td className="cell-act">
         {stoppable && workload.state !== "ended" && (

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { binarySize } from "./size";
+import { byteSize } from "./size";
 
 it.each([
   [0, "–"],
@@ -7,14 +7,15 @@ it.each([
   [Number.NaN, "–"],
   [1, "1 B"],
   [999, "999 B"],
-  [1000, "1.0 KiB"],
-  [1024, "1.0 KiB"],
-  [9.94 * 1024, "9.9 KiB"],
-  [9.96 * 1024, "10 KiB"],
-  [212 * 2 ** 20, "212 MiB"],
-  [1023 * 2 ** 20, "1.0 GiB"],
-  [1.43 * 2 ** 30, "1.4 GiB"],
-  [2 ** 60, "1024 PiB"],
+  [1000, "1.0 kB"],
+  [1024, "1.0 kB"],
+  [9940, "9.9 kB"],
+  [9960, "10 kB"],
+  [212e6, "212 MB"],
+  [999_499_999, "999 MB"],
+  [999_500_000, "1.0 GB"],
+  [1.43e9, "1.4 GB"],
+  [2e18, "2000 PB"],
 ])("writes %d bytes as %s", (bytes, text) => {
-  expect(binarySize(bytes)).toBe(text);
+  expect(byteSize(bytes)).toBe(text);
 });

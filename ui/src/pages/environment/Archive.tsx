@@ -5,7 +5,7 @@ import { useAction } from "../../parts/action";
 import { Button } from "../../parts/Button";
 import { CopyText } from "../../parts/CopyText";
 import { DownloadIcon } from "../../parts/icons";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { FailureNote, ProblemNote } from "./FailureNote";
 import { settingsText } from "./settingsText";
 
@@ -55,7 +55,7 @@ function Packed({ archive, file }: { archive: Archive; file: string }) {
     <>
       <div className="archive-row">
         <div className="grow">
-          <div className="number">{binarySize(archive.bytes ?? 0)}</div>
+          <div className="number">{byteSize(archive.bytes ?? 0)}</div>
           {archive.sha256 && (
             <div className="small soft hash" title="SHA-256 of the file">
               {archive.sha256}

@@ -10,7 +10,7 @@ import { announce } from "../../parts/notices";
 import { Time } from "../../parts/Time";
 import { Link, navigate, to } from "../../router";
 import { buildWords, byWords, durationWords, hasEnded } from "../../text/environment";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { counted } from "../../text/time";
 import { Activate } from "./Activate";
 import { BuildAgain } from "./BuildAgain";
@@ -83,7 +83,7 @@ function NoBuild({ project, name, build, message }: Props & { message: string })
 }
 
 function Head({ build }: { build: Build }) {
-  const facts = [build.python && `Python ${build.python}`, build.packages && counted(build.packages, "package"), build.bytes && binarySize(build.bytes), linkWords(build)];
+  const facts = [build.python && `Python ${build.python}`, build.packages && counted(build.packages, "package"), build.bytes && byteSize(build.bytes), linkWords(build)];
   return (
     <span className="facts">
       <span>

@@ -5,7 +5,7 @@ import { Elapsed } from "../../parts/Elapsed";
 import { announce } from "../../parts/notices";
 import { StateWord } from "../../parts/StateLabel";
 import { buildWords, hasEnded, phases } from "../../text/environment";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { counted } from "../../text/time";
 import { share, shareOf, type Progress, type Step } from "./progress";
 
@@ -85,13 +85,13 @@ function StepItem({ step }: { step: Step }) {
 
 const stepWords: Record<Step["state"], string> = { waiting: "not begun", now: "under way", done: "done", failed: "did not end well", stopped: "stopped", skipped: "not needed" };
 
-/** "12 of 40 · 80 MiB of 210 MiB": as much as is known. The last phase counts files, the others packages. */
+/** "12 of 40 · 80 MB of 210 MB": as much as is known. The last phase counts files, the others packages. */
 function countWords({ phase, state, done, total, bytes, totalBytes }: Step): string {
   if (state === "waiting") return "";
   if (state === "skipped") return "not needed";
   const all = phase === "finish" ? counted(total, "file") : String(total);
   const things = total > 0 ? `${done} of ${all}` : "";
-  const size = totalBytes > 0 ? (state === "done" ? binarySize(totalBytes) : `${binarySize(bytes)} of ${binarySize(totalBytes)}`) : "";
+  const size = totalBytes > 0 ? (state === "done" ? byteSize(totalBytes) : `${byteSize(bytes)} of ${byteSize(totalBytes)}`) : "";
   if (state === "done" && total > 0) return [all, size].filter(Boolean).join(" · ");
   return [things, size].filter(Boolean).join(" · ");
 }

@@ -11,7 +11,7 @@ import { StateWord } from "../../parts/StateLabel";
 import { Time } from "../../parts/Time";
 import { Link, to } from "../../router";
 import { buildWords, byWords } from "../../text/environment";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { Activate } from "./Activate";
 import { BuildAgain } from "./BuildAgain";
 import { DeleteBuild, isDeletable } from "./DeleteBuild";
@@ -103,7 +103,7 @@ function Row({ build, rights, active, onActivate, onDelete }: RowProps) {
         </div>
       </td>
       <td className="cell-packages right number">{build.packages || "–"}</td>
-      <td className="cell-size right number">{binarySize(build.bytes ?? 0)}</td>
+      <td className="cell-size right number">{byteSize(build.bytes ?? 0)}</td>
       <td className="cell-act">
         {rights.writes && usable && (
           <Button look="quiet" aria-label={`${back ? "Roll back to" : "Use"} build ${build.build}`} onClick={() => onActivate(build)}>

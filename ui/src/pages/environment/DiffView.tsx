@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { Diff } from "../../api/environments";
 import { Button } from "../../parts/Button";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { counted } from "../../text/time";
 import { rowsOf, summaryOf } from "./diffWords";
 
@@ -30,7 +30,7 @@ export function DiffView({ diff }: { diff: Diff }) {
                 {change.from === "pip" && <span className="small faint"> PyPI</span>}
               </span>
               <span className="diff-versions number">{versions}</span>
-              <span className="diff-size number soft">{change.bytes ? binarySize(change.bytes) : ""}</span>
+              <span className="diff-size number soft">{change.bytes ? byteSize(change.bytes) : ""}</span>
             </li>
           ))}
         </ul>

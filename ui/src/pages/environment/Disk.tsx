@@ -4,7 +4,7 @@ import { invalidate, useThing } from "../../api/store";
 import { useAction } from "../../parts/action";
 import { Button } from "../../parts/Button";
 import { notify } from "../../parts/notices";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { counted } from "../../text/time";
 import { collectedWords } from "./deletionWords";
 import { ProblemNote } from "./FailureNote";
@@ -36,8 +36,8 @@ export function Disk({ project, owns }: { project: string; owns: boolean }) {
       {usage && (
         <ul className="sentences">
           <li className="number">
-            The environments of {project} have {counted(usage.builds, "build")} on disk: {binarySize(usage.exclusive_bytes)} of their own
-            {usage.shared_bytes > 0 ? `, and ${binarySize(usage.shared_bytes)} shared with others` : ""}.
+            The environments of {project} have {counted(usage.builds, "build")} on disk: {byteSize(usage.exclusive_bytes)} of their own
+            {usage.shared_bytes > 0 ? `, and ${byteSize(usage.shared_bytes)} shared with others` : ""}.
           </li>
           {usage.rule && <li>{usage.rule}</li>}
         </ul>

@@ -11,7 +11,7 @@ import { SkeletonRows } from "../../parts/Skeleton";
 import { StateWord } from "../../parts/StateLabel";
 import { Link, to } from "../../router";
 import { buildWords, hasEnded, staleWords } from "../../text/environment";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { counted } from "../../text/time";
 import { Disk } from "./Disk";
 import { EnvironmentPage } from "./EnvironmentPage";
@@ -64,7 +64,7 @@ function Row({ environment }: { environment: Environment }) {
     active?.python && `Python ${active.python}`,
     active && counted(active.packages, "package"),
     active && `build ${active.build}`,
-    environment.exclusive_bytes > 0 && `${binarySize(environment.exclusive_bytes)} on disk`,
+    environment.exclusive_bytes > 0 && `${byteSize(environment.exclusive_bytes)} on disk`,
   ].filter(Boolean);
   return (
     <li className="list-row environment">

@@ -3,7 +3,7 @@ import type { Environment } from "../../api/environments";
 import { Time } from "../../parts/Time";
 import { Link, to } from "../../router";
 import { kindNames } from "../../text/environment";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { counted } from "../../text/time";
 
 /** What an environment is, in two lines. */
@@ -34,5 +34,5 @@ export function Facts({ environment, several }: { environment: Environment; seve
 
 function diskWords({ shared_bytes: shared, exclusive_bytes: exclusive }: Environment): string {
   if (shared + exclusive <= 0) return "";
-  return `${binarySize(exclusive)} on disk${shared > 0 ? ` and ${binarySize(shared)} shared` : ""}`;
+  return `${byteSize(exclusive)} on disk${shared > 0 ? ` and ${byteSize(shared)} shared` : ""}`;
 }

@@ -3,7 +3,7 @@ import type { Edit, Item } from "../../api/environments";
 import { Button } from "../../parts/Button";
 import { Empty } from "../../parts/Empty";
 import { SortIcon } from "../../parts/icons";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { columns, found, needers, sorted, sourceOf, whyHere, type Column, type Order } from "./packageRows";
 import { useVisibleRows } from "./useVisibleRows";
 
@@ -111,7 +111,7 @@ const Row = memo(function Row({ index, item, why, marked, onMark }: RowProps) {
         {sourceOf(item)}
       </td>
       <td className="cell-size right number">
-        <span className="size">{binarySize(item.size ?? 0)}</span>
+        <span className="size">{byteSize(item.size ?? 0)}</span>
         {onMark && <Acts item={item} marked={marked} onMark={onMark} />}
       </td>
     </tr>

@@ -5,7 +5,7 @@ import { useList, useThing } from "../../api/store";
 import type { Me } from "../../api/types";
 import { Field } from "../../parts/Field";
 import { FileDrop, FilePick } from "../../parts/FileDrop";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { kindOfFile } from "./editing";
 import type { SourceProps } from "./NewEnvironment";
 import { fileWords } from "./content";
@@ -46,7 +46,7 @@ export function FileSource({ content, onChange }: SourceProps) {
       <div className="drop-place">
         {file ? (
           <p>
-            <strong>{file.name}</strong>, {binarySize(file.text.length)}, <span className="soft">{fileWords[kindOfFile(file.name, file.text)]}</span>
+            <strong>{file.name}</strong>, {byteSize(file.text.length)}, <span className="soft">{fileWords[kindOfFile(file.name, file.text)]}</span>
           </p>
         ) : (
           <p className="soft">environment.yml, requirements.txt, an explicit list, conda-lock, or a lock exported here. Drop it, or</p>

@@ -1,5 +1,5 @@
 import type { Build, Collected } from "../../api/environments";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { counted } from "../../text/time";
 
 /** What is lost, what is freed and what stays when a build is deleted. */
@@ -16,7 +16,7 @@ function filesWords({ build: number, state, id, bytes = 0 }: Build, builds: read
   if (state !== "ready") return "It has no files on disk.";
   const twin = builds.find((other) => other.id === id && other.build !== number && other.state === "ready");
   if (twin) return `Nothing is freed: build ${twin.build} has the same files.`;
-  return `The next collection frees its files, up to ${binarySize(bytes)}, less what other builds share.`;
+  return `The next collection frees its files, up to ${byteSize(bytes)}, less what other builds share.`;
 }
 
 /** What a collection has removed, as a notice. */
@@ -24,5 +24,5 @@ export function collectedWords({ builds, packages, bytes, locks, lock_bytes: loc
   const gone = [builds > 0 && `the files of ${counted(builds, "build")}`, packages > 0 && `${counted(packages, "package")} of the cache`, locks > 0 && counted(locks, "lock")].filter((words) => words !== false);
   if (gone.length === 0) return "There was nothing to collect.";
   const last = gone.pop();
-  return `Collected: ${gone.length > 0 ? `${gone.join(", ")} and ` : ""}${last}. ${binarySize(bytes + lockBytes)} are free.`;
+  return `Collected: ${gone.length > 0 ? `${gone.join(", ")} and ` : ""}${last}. ${byteSize(bytes + lockBytes)} are free.`;
 }

@@ -30,8 +30,8 @@ it("says what an activation changes", () => {
 it("says what is to be downloaded, and what is there", () => {
   expect(downloadWords(0, 5000)).toBe("Nothing to download: all of it is in the cache.");
   expect(downloadWords(0, 0)).toBe("Nothing to download.");
-  expect(downloadWords(2 ** 20, 2 ** 22)).toBe("1.0 MiB to download of 4.0 MiB; the rest is in the cache.");
-  expect(downloadWords(2 ** 20, 2 ** 20)).toBe("1.0 MiB to download.");
+  expect(downloadWords(1e6, 4e6)).toBe("1.0 MB to download of 4.0 MB; the rest is in the cache.");
+  expect(downloadWords(1e6, 1e6)).toBe("1.0 MB to download.");
 });
 
 it("writes every change as one row", () => {

@@ -1,7 +1,7 @@
 // What a change of an environment comes to, in words.
 
 import type { Change, Diff } from "../../api/environments";
-import { binarySize } from "../../text/size";
+import { byteSize } from "../../text/size";
 import { counted } from "../../text/time";
 
 /** How many packages differ. */
@@ -35,7 +35,7 @@ export function activationWords(diff: Diff): string {
 /** What must come over the network, and how much is there already. */
 export function downloadWords(download: number, artifacts: number): string {
   if (download <= 0) return artifacts > 0 ? "Nothing to download: all of it is in the cache." : "Nothing to download.";
-  return `${binarySize(download)} to download${artifacts > download ? ` of ${binarySize(artifacts)}; the rest is in the cache` : ""}.`;
+  return `${byteSize(download)} to download${artifacts > download ? ` of ${byteSize(artifacts)}; the rest is in the cache` : ""}.`;
 }
 
 export interface DiffRow {

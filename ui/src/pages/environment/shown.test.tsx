@@ -46,7 +46,7 @@ describe("a failure", () => {
 
 it("says of each change what it is, in words too", () => {
   const html = renderToStaticMarkup(<DiffView diff={{ added: [{ name: "a", from: "conda", new: "1", bytes: 2048 }], removed: [{ name: "b", from: "pip", old: "2" }], unchanged: 3, bytes: 2048 }} />);
-  expect(words(html)).toBe("1 added, 1 removed · 3 stay as they are + added a 1 2.0 KiB − removed b PyPI 2");
+  expect(words(html)).toBe("1 added, 1 removed · 3 stay as they are + added a 1 2.0 kB − removed b PyPI 2");
 });
 
 it("marks the lines of two texts", () => {
@@ -78,7 +78,7 @@ it("shows the steps of a build, with what is counted", () => {
   ]);
   const html = renderToStaticMarkup(<BuildProgress build={build} progress={progress} stream={{ kind: "live" }} />);
   expect(words(html)).toBe(
-    "building Fetching packages: numpy Solve : done Fetch : under way 3 of 10 · 1.0 KiB of 4.0 KiB Link : not begun Pip : not begun Finish : not begun",
+    "building Fetching packages: numpy Solve : done Fetch : under way 3 of 10 · 1.0 kB of 4.1 kB Link : not begun Pip : not begun Finish : not begun",
   );
   expect(html).toContain('<progress class="bar" max="100" value="20"');
 });
