@@ -24,7 +24,7 @@ func told(err error) error {
 		return err
 	}
 	var f driver.Failure
-	if json.Unmarshal(refused.Failure, &f) != nil {
+	if json.Unmarshal(refused.Failure, &f) != nil || f.Message == "" { // null, or of another version
 		return err
 	}
 	return failedError{&f}

@@ -171,19 +171,30 @@ func (cli *envCLI) historyCommand() *cobra.Command {
 
 func (cli *envCLI) deleteCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "delete NAME",
-		Short:   "Remove an environment that nothing runs on",
-		Example: "  hopyard env delete analysis",
-		Args:    cobra.ExactArgs(1),
+		Use:   "delete NAME [BUILD]",
+		Short: "Remove an environment that nothing runs on, or one of its builds",
+		Long: "Delete removes an environment with all its builds, or, with a number, that build: its log and its place in the history go at once, " +
+			"its files with the next collection. A build that is in use or that programs run on stays.",
+		Example: `  hopyard env delete analysis
+  hopyard env delete analysis 11`,
+		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			what, below := args[0], []string{}
+			if len(args) == 2 {
+				n, err := number(args[1])
+				if err != nil {
+					return err
+				}
+				what, below = fmt.Sprintf("build %d of %s", n, what), []string{"builds", strconv.Itoa(n)}
+			}
 			s, err := cli.open(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if _, err := s.do(cmd.Context(), "DELETE", s.env(args[0]), nil, nil, nil); err != nil {
+			if _, err := s.do(cmd.Context(), "DELETE", s.env(args[0], below...), nil, nil, nil); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s is removed\n", args[0])
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s is removed\n", what)
 			return nil
 		},
 	}

@@ -370,6 +370,34 @@ func TestEnvInterruptedSaysHowToGoOn(t *testing.T) {
 	}
 }
 
+func TestEnvDeletesAnEnvironmentOrOneOfItsBuilds(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	done := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	d.on("DELETE /environments/base", done)
+	d.on("DELETE /environments/base/builds/11", done)
+	d.on("DELETE /environments/base/builds/12", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, http.StatusConflict, "conflict", "build 12 is in use; activate another one first", nil)
+	}))
+	if _, errs, code := d.run(t, "delete", "base", "11"); code != 0 || !strings.Contains(errs, "build 11 of base is removed") {
+		t.Errorf("delete base 11 = %d %s", code, errs)
+	}
+	if _, errs, code := d.run(t, "delete", "base", "12"); code != 1 || !strings.Contains(errs, "activate another one first") {
+		t.Errorf("delete base 12 = %d %s, want the gateway's reason", code, errs)
+	}
+	for _, wrong := range []string{"twelve", "0", "-1"} {
+		if _, _, code := d.run(t, "delete", "base", "--", wrong); code == 0 {
+			t.Errorf("delete base %s succeeds", wrong)
+		}
+	}
+	if d.wasAsked("DELETE /environments/base") {
+		t.Error("the environment has been removed")
+	}
+	if _, errs, code := d.run(t, "delete", "base"); code != 0 || !strings.Contains(errs, "base is removed") || !d.wasAsked("DELETE /environments/base") {
+		t.Errorf("delete base = %d %s", code, errs)
+	}
+}
+
 func TestEnvExportsAndCollects(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
