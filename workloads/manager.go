@@ -50,6 +50,7 @@ type Manager struct {
 	mu       sync.Mutex // guards below
 	live     map[string]*workload
 	reserved map[string]bool // ids whose workloads are being stored for the first time
+	past     []*workload     // the last that have ended, the oldest first
 	subs     map[chan Change]struct{}
 }
 
@@ -176,6 +177,7 @@ func (m *Manager) drop(w *workload, reason string) {
 	m.mu.Lock()
 	if m.live[w.id] == w {
 		delete(m.live, w.id)
+		m.bury(w)
 	}
 	m.mu.Unlock()
 	w.end(reason)
@@ -186,9 +188,13 @@ func (m *Manager) find(project, id string) (*workload, error) {
 	defer m.mu.Unlock()
 	w := m.live[id]
 	if w == nil || w.project != project {
-		return nil, problem.New(problem.NotFound, "There is no workload %s in project %s", id, project)
+		return nil, notFound(project, id)
 	}
 	return w, nil
+}
+
+func notFound(project, id string) error {
+	return problem.New(problem.NotFound, "There is no workload %s in project %s", id, project)
 }
 
 // Get tells what is known of a workload. A problem.NotFound if there is none in that project.
