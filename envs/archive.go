@@ -46,10 +46,14 @@ func (s *Service) pack(ctx context.Context, by By, b buildRecord, m *store.Manif
 	if err != nil || found && s.atWork(w, b.ID) {
 		return err
 	}
-	if found { // it is about to end
-		if _, err := s.cfg.Workloads.Ended(ctx, w.Project, w.ID); err != nil && !problem.Is(err, problem.NotFound) {
-			return err
-		}
+	if !found {
+		w, found, err = s.builder(ctx, b.ID)
+	}
+	if err == nil && found { // it is about to end, and its events are not those of the archiver to come
+		_, err = s.cfg.Workloads.Ended(ctx, w.Project, w.ID)
+	}
+	if err != nil && !problem.Is(err, problem.NotFound) {
+		return err
 	}
 	o, err := s.cfg.Order(m.Kind)
 	if err != nil {

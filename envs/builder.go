@@ -381,7 +381,7 @@ func (r *run) attend(ctx context.Context, w worker) (result *driver.Event, end w
 	over := make(chan ended, 1)
 	go func() {
 		e, err := r.s.cfg.Workloads.Ended(ctx, w.project, w.id)
-		if problem.Is(err, problem.NotFound) { // before we looked
+		if problem.Is(err, problem.NotFound) { // when another process followed it
 			err = nil
 		}
 		over <- ended{e, err}

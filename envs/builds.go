@@ -160,7 +160,7 @@ func (s *Service) cancelBuild(ctx context.Context, by By, ref buildRef, checks .
 		r.cancel(errCanceled)
 		return nil
 	}
-	s.seal(b)
+	s.seal(b, "")
 	return nil
 }
 

@@ -85,6 +85,7 @@ func newSite(t testing.TB) *site {
 	}
 	t.Cleanup(func() {
 		s.release("hold")
+		s.release("linger")
 		s.queue = memory.NewQueue() // what was in work comes back with its lease only
 		g := s.idle()               // builds that are not over must not go on
 		g.workloads.Start()
@@ -158,16 +159,21 @@ func (s *site) reopen(g *gateway) *gateway {
 }
 
 // calm kills a gateway and starts one that keeps workloads but does nothing with environments by itself: what it collects it was asked for.
+// Builders that had told their result have ended: what one of them still holds would not be collected.
 func (s *site) calm(g *gateway) *gateway {
 	s.t.Helper()
 	g.kill()
 	g = s.idle()
 	g.workloads.Start()
+	eventually(s.t, "nothing runs", func() bool {
+		list, err := g.workloads.List(s.t.Context(), "")
+		return err == nil && len(list) == 0
+	})
 	return g
 }
 
 // order makes builders behave: "hold" stops them half way until it is released, "fail" makes them fail, "die" kills the next one, "die
-// always" all of them, "mute" lets them end well without a prefix.
+// always" all of them, "mute" lets them end well without a prefix, "linger" keeps them after their result until it is released.
 func (s *site) order(what string) {
 	s.t.Helper()
 	must(s.t, os.WriteFile(filepath.Join(s.control, what), nil, 0o600))
@@ -278,6 +284,9 @@ func builder(args []string) int {
 		return 2
 	}
 	tell(driver.Event{Type: driver.TypeResult, State: "ready"})
+	for has("linger") {
+		time.Sleep(2 * time.Millisecond)
+	}
 	return 0
 }
 

@@ -1,13 +1,16 @@
 package envs_test
 
 import (
+	"context"
 	"os"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hopyard/hopyard/agent"
 	"github.com/hopyard/hopyard/envs"
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/plugins/storage"
 	"github.com/hopyard/hopyard/workloads"
 )
 
@@ -43,6 +46,48 @@ func TestCancelWhileQueued(t *testing.T) {
 	_, err := g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "science", Text: yml("alpha"), Build: true})
 	must(t, err)
 	canceled(t, s, g, 1)
+}
+
+// lateLists gives one list of the builds of environment science late.
+type lateLists struct {
+	storage.Backend
+	armed  atomic.Bool
+	listed chan struct{} // closed when it has been made
+	goOn   chan struct{} // closed when it may be given
+}
+
+func (l *lateLists) List(ctx context.Context, q storage.Query) (storage.Page, error) {
+	page, err := l.Backend.List(ctx, q)
+	if q.Prefix == "environment-builds/demo/science/" && l.armed.CompareAndSwap(true, false) {
+		close(l.listed)
+		<-l.goOn
+	}
+	return page, err
+}
+
+func TestCanceledAsItIsTakenUpHasOneResult(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	late := &lateLists{Backend: s.storage, listed: make(chan struct{}), goOn: make(chan struct{})}
+	s.storage = late
+	g := s.idle()
+	g.workloads.Start()
+	begun(t, g)
+	late.armed.Store(true)
+	g.Start()
+	<-late.listed // to see what is to be built
+	canceled(t, s, g, 1)
+	close(late.goOn)
+	g.builds(t, "demo", "science") // after the first one is done with
+	results := 0
+	for _, e := range g.events(t, "demo", "science", 1, 0) {
+		if e.Type == driver.TypeResult {
+			results++
+		}
+	}
+	if results != 1 {
+		t.Errorf("%d results in the log, want one", results)
+	}
 }
 
 func TestCancelWhileSolving(t *testing.T) {

@@ -47,7 +47,6 @@ func TestCollectKeepsWhatTheRuleSays(t *testing.T) {
 		t.Errorf("Collect() of what is young = %+v, %v, want nothing", r, err)
 	}
 	s.clock.forward(2 * time.Hour)
-	s.order("hold")
 	g.program(t, s, envs.Resolved{Name: "science", Build: 3, ID: builds[2].ID})
 	r, err := g.Collect(t.Context(), ann, "demo")
 	if err != nil || r.Builds != 1 || r.Bytes != 10 {
@@ -78,7 +77,7 @@ func TestCollectKeepsWhatWasHandedOutLately(t *testing.T) {
 	_, _, err := g.SetSpec(t.Context(), ann, "demo", "science", yml("beta"), "", 0, true)
 	must(t, err)
 	g.is(t, "demo", "science", 2, envs.Ready)
-	g = s.reopen(g) // which knows of the hand-out from the history alone
+	g = s.calm(g) // which knows of the hand-out from the history alone
 	if r, err := g.Collect(t.Context(), ann, "demo"); err != nil || r.Builds != 0 {
 		t.Errorf("Collect() = %+v, %v, want build 1 to stay: a kernel may be starting on it", r, err)
 	}
@@ -178,7 +177,7 @@ func TestCollectRemovesWhatKilledBuildersLeft(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	g := s.open()
-	g.create(t, "demo", "science", "alpha") // what is swept at the start has been
+	g.create(t, "demo", "science", "alpha")
 	half := s.store.Prefix("0123456789abcdef")
 	must(t, os.MkdirAll(half, 0o755))
 	_, err := g.Collect(t.Context(), ann, "demo")

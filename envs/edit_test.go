@@ -126,7 +126,6 @@ func TestDeleteNamesWhatRunsAndLeavesNothing(t *testing.T) {
 	g.create(t, "demo", "second", "beta")
 	r, err := g.Resolve(t.Context(), "demo")
 	must(t, err)
-	s.order("hold") // the "program" is a builder without an order: it ends by itself, so a held build stands for it
 	id := g.program(t, s, r)
 	wantCode(t, g.Delete(t.Context(), ann, "demo", "science"), problem.Conflict, "my notebook", "bob")
 	env, err := g.Get(t.Context(), "demo", "science")

@@ -130,6 +130,13 @@ func (j *journal) position() int {
 	return j.copied
 }
 
+// over says whether the log ends with a result.
+func (j *journal) over() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.ended
+}
+
 func (j *journal) last() *driver.Event {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -154,14 +161,15 @@ func resultOf(b buildRecord, text string) driver.Event {
 	return driver.Event{Type: driver.TypeResult, State: string(state), Failure: b.Failure, Text: text}
 }
 
-// seal ends the log of a build on which nobody works, in whatever process. It is harmless twice.
-func (s *Service) seal(b buildRecord) {
-	if err := s.sealed(b); err != nil {
+// seal ends the log of a build on which nobody works, in whatever process, with the result and what comes before that. It is harmless
+// twice: a log that ends with a result stays as it is.
+func (s *Service) seal(b buildRecord, text string, before ...driver.Event) {
+	if err := s.sealed(b, text, before); err != nil {
 		s.cfg.Log.Error("log of a build is not ended", "project", b.Project, "environment", b.Environment, "build", b.Number, "error", err)
 	}
 }
 
-func (s *Service) sealed(b buildRecord) error {
+func (s *Service) sealed(b buildRecord, text string, before []driver.Event) error {
 	j, err := openJournal(s.cfg.Store.Log(b.Project, b.Environment, b.Number), s.cfg.Now)
 	if errors.Is(err, errJournal) {
 		return nil // who writes it writes the end, too
@@ -169,23 +177,17 @@ func (s *Service) sealed(b buildRecord) error {
 	if err != nil {
 		return err
 	}
-	if !j.ended {
-		err = j.add(resultOf(b, ""))
+	if !j.over() {
+		for _, e := range append(before, resultOf(b, text)) {
+			err = errors.Join(err, j.add(e))
+		}
 	}
 	return errors.Join(err, j.close())
 }
 
 // tellInstant writes the log of a build that was ready at once.
 func (s *Service) tellInstant(b buildRecord, text string) {
-	j, err := openJournal(s.cfg.Store.Log(b.Project, b.Environment, b.Number), s.cfg.Now)
-	if err == nil {
-		err = errors.Join(
-			j.add(driver.Event{Type: driver.TypeLog, Text: "the same packages are on disk already: nothing had to be solved or built"}),
-			j.add(resultOf(b, text)), j.close())
-	}
-	if err != nil {
-		s.cfg.Log.Error("log of a build is lost", "project", b.Project, "environment", b.Environment, "build", b.Number, "error", err)
-	}
+	s.seal(b, text, driver.Event{Type: driver.TypeLog, Text: "the same packages are on disk already: nothing had to be solved or built"})
 }
 
 // A log that another process may write is looked at now and then: soon after something has come, since who took up the build may be
@@ -260,7 +262,7 @@ func (s *Service) over(ctx context.Context, r *reader, ref buildRef) (bool, erro
 		return false, err
 	}
 	if !r.ended {
-		s.seal(b) // its process was killed before it could
+		s.seal(b, "") // its process was killed before it could
 	}
 	return r.ended && r.atEnd(), nil
 }

@@ -97,13 +97,19 @@ func TestAskingForALockKeepsItFromBeingCollected(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	g := s.open()
-	g.create(t, "demo", "science", "alpha")
+	b := g.create(t, "demo", "science", "alpha")
 	must(t, g.Delete(t.Context(), ann, "demo", "science"))
-	if n := g.collected(t, s, 0); n != 0 {
+	g = s.calm(g)
+	if n := g.collected(t, s, 0) + g.collected(t, s, 2*time.Hour); n != 0 {
 		t.Fatalf("%d locks collected", n)
+	}
+	if _, ok := s.store.Manifest(b.ID); ok {
+		t.Fatal("the files are there: nothing would have to be built")
 	}
 	s.clock.forward(400 * day)
 	s.order("hold") // the lock is stored and named, and nothing is built
+	s.release("half")
+	g = s.reopen(g)
 	_, err := g.Create(t.Context(), ann, "demo", envs.NewEnvironment{Name: "again", Text: yml("alpha"), Build: true})
 	must(t, err)
 	s.builderPID()

@@ -151,6 +151,9 @@ func (r *run) canceled(ctx context.Context) error {
 	} else if errors.Is(loadErr, storage.ErrNotFound) {
 		return err // its log goes with it
 	}
+	if r.log.over() {
+		return err // who canceled it found nobody at work on it, and has said so
+	}
 	text := ""
 	if r.rec.Failure != nil {
 		text = r.rec.Failure.Message

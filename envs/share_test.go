@@ -328,3 +328,28 @@ func TestArchiveIsPackedOnce(t *testing.T) {
 		t.Errorf("Archive() again = %+v, %v", a, err)
 	}
 }
+
+func TestArchiverWaitsForTheBuilderToEnd(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	g := s.open()
+	s.order("linger")
+	g.create(t, "demo", "science", "alpha")
+	asked := make(chan envs.Archive, 1)
+	go func() {
+		a, err := g.Archive(t.Context(), ann, "demo", "science", 1)
+		if err != nil {
+			t.Error(err)
+		}
+		asked <- a
+	}()
+	s.release("linger")
+	if a := <-asked; a.State != envs.ArchiveBuilding && a.State != envs.ArchiveReady {
+		t.Errorf("Archive() = %+v, want it to be packed", a)
+	}
+	eventually(t, "it is packed", func() bool {
+		a, err := g.GetArchive(t.Context(), "demo", "science", 1)
+		must(t, err)
+		return a.State == envs.ArchiveReady
+	})
+}
