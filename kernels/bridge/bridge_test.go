@@ -219,7 +219,11 @@ func TestClientThatComesBackGetsWhatItMissedOnce(t *testing.T) {
 	}
 	_ = c.c.Close()
 	c = k.attach("tab")
-	rest := c.until(done(id))
+	ended := done(id)
+	for _, m := range first { // the reply comes on a channel of its own, and may have overtaken what was said before it
+		ended(m)
+	}
+	rest := c.until(ended)
 	all := stdout(append(first, rest...))
 	var want strings.Builder
 	for i := range 30 {
