@@ -129,7 +129,7 @@ func TestBundleBringsAHostWithoutANetworkUp(t *testing.T) {
 	if bytes.Contains(text, []byte(channelPassword)) {
 		t.Error("the bundle holds the password")
 	}
-	offline := t.TempDir()
+	offline := dataFolder(t)
 	config := settingsFile(t, server, "data: "+offline+"\nlisten: 127.0.0.1:0\ndemo: true")
 	script := `set -e
 ip link set lo up

@@ -290,7 +290,10 @@ func TestEnvRunTakesThePlaceOfTheCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	script := "#!/bin/sh\necho $$ $GREETING $PYTHONNOUSERSITE $KEPT [$HOPYARD_TOKEN] $PATH \"$@\"\nexit 42\n"
-	if err := os.WriteFile(filepath.Join(bin, "tell"), []byte(script), 0o700); err != nil {
+	syscall.ForkLock.RLock() // a program that another test starts just now would hold the file open, and none that is written to can be run
+	err := os.WriteFile(filepath.Join(bin, "tell"), []byte(script), 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	d.on("GET /environments/base/activation", map[string]any{"bin": bin, "prefix": prefix, "variables": map[string]string{"GREETING": "hello", "PATH": "/wrong"}})
@@ -439,7 +442,7 @@ func TestEnvAsksForTheProjectWhereThereAreSeveral(t *testing.T) {
 
 func TestEnvFindsTheGatewayOfADataDirectory(t *testing.T) {
 	t.Parallel()
-	g := start(t, t.TempDir())
+	g := start(t, dataFolder(t))
 	if info, err := os.Stat(filepath.Join(g.dir, "address")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("the note of the address: %v, %v", info, err)
 	}

@@ -13,10 +13,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hopyard/hopyard/internal/local/localtest"
 	"github.com/spf13/cobra"
 )
 
@@ -53,13 +55,37 @@ type served struct {
 	dir  string
 	url  string
 	link string
-	log  *bytes.Buffer
+	log  *lines
+}
+
+// lines are what a program that runs has written.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// dataFolder is for a data directory: its path is short enough for the sockets of programs, so that nothing is anywhere else.
+func dataFolder(t *testing.T) string {
+	t.Helper()
+	return localtest.RunDir(t)
 }
 
 // start serves dir offline, with nothing prepared, and waits for its two lines.
 func start(t *testing.T, dir string, args ...string) *served {
 	t.Helper()
-	g := &served{t: t, dir: dir, log: &bytes.Buffer{}}
+	g := &served{t: t, dir: dir, log: &lines{}}
 	g.cmd = hopyard(t, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--offline", "--demo"}, args...)...)
 	g.cmd.Stderr = g.log
 	out, err := g.cmd.StdoutPipe()
@@ -75,15 +101,15 @@ func start(t *testing.T, dir string, args ...string) *served {
 	})
 	watchdog := time.AfterFunc(patience, func() { _ = g.cmd.Process.Kill() })
 	defer watchdog.Stop()
-	lines := bufio.NewReader(out)
-	g.url = strings.TrimSuffix(word(t, lines, "ready ", g.log), "/")
-	g.link = word(t, lines, "login ", g.log)
+	said := bufio.NewReader(out)
+	g.url = strings.TrimSuffix(word(t, said, "ready ", g.log), "/")
+	g.link = word(t, said, "login ", g.log)
 	return g
 }
 
-func word(t *testing.T, lines *bufio.Reader, prefix string, log *bytes.Buffer) string {
+func word(t *testing.T, said *bufio.Reader, prefix string, log *lines) string {
 	t.Helper()
-	line, err := lines.ReadString('\n')
+	line, err := said.ReadString('\n')
 	value, ok := strings.CutPrefix(strings.TrimSpace(line), prefix)
 	if err != nil || !ok {
 		t.Fatalf("stdout has %q (%v), want %q; stderr: %s", line, err, prefix, log)
@@ -143,7 +169,7 @@ func adminToken(t *testing.T, dir string) string {
 
 func TestFirstStartMakesAdminTokenAndDemo(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "data")
+	dir := filepath.Join(dataFolder(t), "data")
 	g := start(t, dir)
 	for path, mode := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, "bootstrap", "admin.token"): 0o600, filepath.Join(dir, "hopyard.db"): 0o600} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode {
@@ -174,7 +200,7 @@ func TestFirstStartMakesAdminTokenAndDemo(t *testing.T) {
 func TestTermEndsTheGatewayWell(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
-		g := start(t, t.TempDir())
+		g := start(t, dataFolder(t))
 		if code := g.end(signal); code != 0 {
 			t.Errorf("%v ended the gateway with %d, want 0: %s", signal, code, g.log)
 		}
@@ -183,7 +209,7 @@ func TestTermEndsTheGatewayWell(t *testing.T) {
 
 func TestSecondServeOnOneDirectoryNamesTheFirst(t *testing.T) {
 	t.Parallel()
-	g := start(t, t.TempDir())
+	g := start(t, dataFolder(t))
 	out, err := hopyard(t, "serve", "--data", g.dir, "--listen", "127.0.0.1:0", "--offline").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "pid "+strconv.Itoa(g.cmd.Process.Pid)) {
 		t.Errorf("second serve = %v, %s, want a refusal with the pid %d", err, out, g.cmd.Process.Pid)
@@ -192,7 +218,7 @@ func TestSecondServeOnOneDirectoryNamesTheFirst(t *testing.T) {
 
 func TestKilledGatewayComesBackWithWhatItHad(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := dataFolder(t)
 	first := start(t, dir)
 	token := adminToken(t, dir)
 	first.end(syscall.SIGKILL)
@@ -207,7 +233,7 @@ func TestKilledGatewayComesBackWithWhatItHad(t *testing.T) {
 
 func TestFirstStartThatWasKilledIsTakenUpAgain(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := dataFolder(t)
 	start(t, dir).end(syscall.SIGTERM)
 	boot := filepath.Join(dir, "bootstrap")
 	if err := os.Rename(filepath.Join(boot, "admin.token"), filepath.Join(boot, "unfinished")); err != nil {
@@ -221,7 +247,7 @@ func TestFirstStartThatWasKilledIsTakenUpAgain(t *testing.T) {
 
 func TestTokenThatWasRemovedStaysRemoved(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := dataFolder(t)
 	start(t, dir).end(syscall.SIGTERM)
 	if err := os.Remove(filepath.Join(dir, "bootstrap", "admin.token")); err != nil {
 		t.Fatal(err)
@@ -234,7 +260,7 @@ func TestTokenThatWasRemovedStaysRemoved(t *testing.T) {
 
 func TestTokenCreatePrintsATokenThatWorksAtOnce(t *testing.T) {
 	t.Parallel()
-	g := start(t, t.TempDir())
+	g := start(t, dataFolder(t))
 	out, err := hopyard(t, "token", "create", "--data", g.dir, "--user", "admin", "--project", "demo", "--ttl", "1h").Output()
 	token := strings.TrimSuffix(string(out), "\n")
 	if err != nil || token == "" || strings.ContainsAny(token, " \n") {
@@ -251,7 +277,7 @@ func TestTokenCreatePrintsATokenThatWorksAtOnce(t *testing.T) {
 
 func TestWhatIsNotPreparedAnswersWithASentence(t *testing.T) {
 	t.Parallel()
-	g := start(t, t.TempDir())
+	g := start(t, dataFolder(t))
 	status, body := g.get("/p/demo/jupyter/lab", adminToken(t, g.dir))
 	if status != http.StatusServiceUnavailable || !strings.Contains(body, "offline") {
 		t.Errorf("Lab without its files, offline = %d %s, want 503 and why", status, body)
@@ -263,7 +289,7 @@ func TestWhatIsNotPreparedAnswersWithASentence(t *testing.T) {
 
 func TestStopSucceedsWhenNothingRuns(t *testing.T) {
 	t.Parallel()
-	g := start(t, t.TempDir())
+	g := start(t, dataFolder(t))
 	for _, running := range []bool{true, false} {
 		if out, err := hopyard(t, "stop", "--data", g.dir).CombinedOutput(); err != nil {
 			t.Errorf("stop with a gateway %v = %v: %s", running, err, out)
@@ -281,7 +307,7 @@ func TestStopEndsKernelsAlsoWithoutAGateway(t *testing.T) {
 	t.Parallel()
 	config := preparedConfig(t)
 	for _, running := range []bool{true, false} {
-		g := start(t, t.TempDir(), "--config", config)
+		g := start(t, dataFolder(t), "--config", config)
 		token := adminToken(t, g.dir)
 		if status, body := g.post("/p/demo/jupyter/api/kernels", token); status != http.StatusCreated {
 			t.Fatalf("start a kernel = %d %s", status, body)
@@ -343,7 +369,7 @@ func TestFlagsWinOverTheFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte("listen: 192.0.2.1:1\nproxies: [127.0.0.0/8]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g := start(t, t.TempDir(), "--config", file)
+	g := start(t, dataFolder(t), "--config", file)
 	if !strings.HasPrefix(g.url, "http://127.0.0.1:") {
 		t.Errorf("serves at %s, want the flag's address", g.url)
 	}
