@@ -196,6 +196,10 @@ func (s *Service) Search(ctx context.Context, project, text, from string, limit 
 	if err != nil {
 		return nil, explained(err)
 	}
+	shown := s.cfg.Rules.Shown(project)
+	for i := range found {
+		found[i].Channel = shown.Name(found[i].Channel)
+	}
 	return found, nil
 }
 

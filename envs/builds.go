@@ -281,7 +281,8 @@ func (s *Service) Diff(ctx context.Context, project, name string, from, to int) 
 	return lock.Compare(before, after), nil
 }
 
-// Packages lists what is in a build, sorted by name; build 0 is the one in use. Requested are those that its own revision names.
+// Packages lists what is in a build, sorted by name; build 0 is the one in use. Requested are those that its own revision names; channels have
+// the names of the rules, where they have one.
 func (s *Service) Packages(ctx context.Context, project, name string, n int) ([]store.Item, error) {
 	b, err := s.chosen(ctx, project, name, n)
 	if err != nil {
@@ -302,5 +303,9 @@ func (s *Service) Packages(ctx context.Context, project, name string, n int) ([]
 	if err != nil {
 		return nil, err
 	}
-	return build.Inventory(l, sp.Names()), nil
+	items, rules := build.Inventory(l, sp.Names()), s.cfg.Rules.Shown(project)
+	for i := range items {
+		items[i].Channel = rules.Name(items[i].Channel)
+	}
+	return items, nil
 }

@@ -47,6 +47,19 @@ func TestBuildGoesFromSpecToActive(t *testing.T) {
 	}
 }
 
+func TestPackagesNameTheChannelAsTheRulesDo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.rules.ChannelURLs = map[string]string{"ours": "https://channel.example/made"}
+	s.solver.conda = true
+	g := s.open()
+	g.create(t, "demo", "science", "alpha")
+	items, err := g.Packages(t.Context(), "demo", "science", 0)
+	if err != nil || len(items) == 0 || items[0].Channel != "ours" {
+		t.Errorf("Packages() = %+v, %v, want them from ours", items, err)
+	}
+}
+
 func TestFailedBuildSaysWhyAndLeavesWhatIsInUse(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -203,6 +203,14 @@ func (s *scope) noteBase(ctx context.Context, name string, out io.Writer) {
 	fmt.Fprintf(out, "revision %d of %s's environment.yml is changed; build %d, which is in use, is of revision %d\n", e.Revision, name, e.Active.Build, e.Active.Revision)
 }
 
+// channelName is a channel's name; of an address that has none, the last part.
+func channelName(channel string) string {
+	if strings.Contains(channel, "://") {
+		return path.Base(channel)
+	}
+	return channel
+}
+
 // writePackages prints what a build holds.
 func (cli *envCLI) writePackages(cmd *cobra.Command, raw json.RawMessage, items []store.Item) error {
 	if cli.json {
@@ -215,7 +223,7 @@ func (cli *envCLI) writePackages(cmd *cobra.Command, raw json.RawMessage, items 
 			mark = "*"
 		}
 		if p.Channel != "" {
-			from += " " + path.Base(p.Channel)
+			from += " " + channelName(p.Channel)
 		}
 		rows = append(rows, []string{mark, p.Name, p.Version, dash(p.Build), from, dash(p.License), size(p.Size)})
 	}

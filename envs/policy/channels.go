@@ -105,6 +105,28 @@ func (r Rules) resolve(channel string) (address, bool) {
 	return a.child(below...), true
 }
 
+// Name is what r calls the channel of an address: the reverse of how names get addresses. What r has no name for stays as it is.
+func (r Rules) Name(channel string) string {
+	at, err := parseAddress(channel)
+	if err != nil {
+		return channel
+	}
+	name, depth := channel, -1
+	below := func(base string, prefix ...string) {
+		a, err := parseAddress(base)
+		if err == nil && a.covers(at) && len(a.path) > depth && len(prefix)+len(at.path) > len(a.path) {
+			name, depth = strings.Join(slices.Concat(prefix, at.path[len(a.path):]), "/"), len(a.path)
+		}
+	}
+	for _, known := range slices.Sorted(maps.Keys(r.ChannelURLs)) {
+		below(r.ChannelURLs[known], known)
+	}
+	if r.ChannelAlias != "" {
+		below(r.ChannelAlias)
+	}
+	return name
+}
+
 // covers says whether an entry of a list of channels means a channel or one that it is part of.
 func (r Rules) covers(entry, channel string) bool {
 	if channel == condaDefaults || entry == condaDefaults || channel == everything {

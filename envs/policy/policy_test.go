@@ -151,6 +151,31 @@ func TestChannelsAreTheSpecsOrTheSites(t *testing.T) {
 	}
 }
 
+func TestChannelsAreCalledByTheNamesOfTheRules(t *testing.T) {
+	t.Parallel()
+	urls := "channel_urls: {conda-forge: 'https://mirror.example/forge', deep: 'https://mirror.example/forge/special', z: 'https://mirror.example/forge'}\n"
+	for name, c := range map[string]struct{ rules, channel, want string }{
+		"by its mirror":          {urls, "https://mirror.example/forge/", "conda-forge"},
+		"however it is written":  {urls, "HTTPS://Mirror.example:443/forge", "conda-forge"},
+		"a label":                {urls, "https://mirror.example/forge/label/rc", "conda-forge/label/rc"},
+		"the nearest":            {urls, "https://mirror.example/forge/special", "deep"},
+		"below the alias":        {"channel_alias: https://mirror.example/\n", "https://mirror.example/bioconda/label/x", "bioconda/label/x"},
+		"a name before an alias": {urls + "channel_alias: https://mirror.example/\n", "https://mirror.example/forge", "conda-forge"},
+		"the alias itself":       {"channel_alias: https://mirror.example/a\n", "https://mirror.example/a", "https://mirror.example/a"},
+		"one that has no name":   {urls, "https://other.example/forge/", "https://other.example/forge/"},
+		"a name":                 {urls, "bioconda", "bioconda"},
+		"nothing":                {urls, "", ""},
+		"no plain address":       {urls, "https://mirror.example/../forge", "https://mirror.example/../forge"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := rules(t, c.rules).Name(c.channel); got != c.want {
+				t.Errorf("Name(%q) = %q, want %q", c.channel, got, c.want)
+			}
+		})
+	}
+}
+
 func TestCheckSpecRefusesBeforeSolving(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ rules, spec, want string }{

@@ -107,7 +107,7 @@ const Row = memo(function Row({ index, item, why, marked, onMark }: RowProps) {
       <td className="cell-license" title={item.license}>
         {item.license || "–"}
       </td>
-      <td className="cell-from" title={item.channel}>
+      <td className="cell-from" title={item.url ?? item.channel}>
         {sourceOf(item)}
       </td>
       <td className="cell-size right number">

@@ -41,8 +41,9 @@ describe("found", () => {
   });
 });
 
-it("calls a channel by its last part", () => {
+it("calls a channel by its name, and an address without one by its last part", () => {
   expect([sourceOf(items[0]!), sourceOf(items[1]!), sourceOf(items[3]!)]).toEqual(["conda-forge", "PyPI", "conda"]);
+  expect(sourceOf({ from: "conda", channel: "ours/label/dev" })).toBe("ours/label/dev");
 });
 
 it("says who brought a package along", () => {

@@ -30,8 +30,9 @@ export function sourceOf({ from, channel }: Pick<Item, "from" | "channel">): str
   return channel ? shortChannel(channel) : "conda";
 }
 
-/** The last part of a channel's address, which people know it by. */
+/** A channel's name; of an address that has none, the last part. */
 function shortChannel(channel: string): string {
+  if (!channel.includes("://")) return channel;
   return channel.replace(/\/+$/, "").split("/").pop() || channel;
 }
 
