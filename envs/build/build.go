@@ -32,7 +32,7 @@ type Config struct {
 	Driver func(*store.Store, *store.Order) (driver.Driver, error)
 	Log    *slog.Logger // nil means none
 
-	ahead func() stage // what a standby has staged; nil where it was none
+	ahead *ahead // what a standby has made; nil where it was none
 }
 
 // Run does what the order of cfg.ID says and returns when that has been done, or has failed and nothing is left of it. It waits for
@@ -96,6 +96,8 @@ type builder struct {
 	lock   *lock.Lock
 	events *events
 	log    *slog.Logger
+
+	skeleton *skeleton // folders of the prefix that were made ahead; nil if there are none
 }
 
 func (b *builder) prefix() string { return b.store.Prefix(b.id) }
@@ -143,12 +145,13 @@ func (b *builder) make(ctx context.Context) error {
 	defer pyc.close()
 	ctx, limit := newLimits(ctx, b.order.Limits)
 	defer limit.stop()
+	b.skeleton = b.cfg.ahead.prefix(b.prefix(), b.lock)
 	staged := make(chan error, 1)
 	var known *store.Known
 	go func() { // while the driver's helper starts
-		known = b.store.Known(similar)
-		if b.cfg.ahead != nil {
-			pyc.staging.ahead = b.cfg.ahead()
+		pyc.staging.ahead, known = b.cfg.ahead.rest()
+		if known == nil {
+			known = b.store.Known(similar)
 		}
 		staged <- pyc.stage()
 	}()

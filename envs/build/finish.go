@@ -57,9 +57,6 @@ func (b *builder) finish(ctx context.Context, pyc *layer, known *store.Known) er
 
 // complete brings in the compiled modules and the metadata, and gives all that is then in the prefix, which no symlink leaves.
 func (b *builder) complete(ctx context.Context, root *os.Root, pyc *layer, known *store.Known) (*tree, error) {
-	if err := pyc.place(root); err != nil {
-		return nil, err
-	}
 	changing, err := pyc.prepare(root)
 	if err != nil {
 		return nil, err
@@ -72,6 +69,9 @@ func (b *builder) complete(ctx context.Context, root *os.Root, pyc *layer, known
 	g.Go(func() error { return b.mark(root) })
 	g.Go(func() error { return pyc.compile(working, b.interpreter(root)) })
 	g.Go(func() (err error) {
+		if err := pyc.place(root); err != nil {
+			return err
+		}
 		found, err = walk(working, b.prefix(), known, changing, ".")
 		return err
 	})
@@ -82,7 +82,11 @@ func (b *builder) complete(ctx context.Context, root *os.Root, pyc *layer, known
 	if err != nil {
 		return nil, err
 	}
-	if changed || !known.Valid() { // what was found is not true any more, or may not be
+	cleared, err := b.skeleton.clear(root, found.empty)
+	if err != nil {
+		return nil, err
+	}
+	if changed || cleared || !known.Valid() { // what was found is not true any more, or may not be
 		known, found, changing = &store.Known{}, &tree{}, []string{"."}
 	}
 	more, err := walk(ctx, b.prefix(), known, nil, changing...)

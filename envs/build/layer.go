@@ -275,7 +275,7 @@ func (l *layer) placeFresh(root *os.Root) (bool, error) {
 	return len(l.fresh) > 0, l.staging.place(root)
 }
 
-// privates are the modules to compile where they are. Their folders are made here.
+// privates are the modules to compile where they are. Their folders are made here, with what else belongs into them.
 func (l *layer) privates(root *os.Root) (dirs []string, err error) {
 	seen := map[string]bool{}
 	for _, path := range l.local {
@@ -285,6 +285,9 @@ func (l *layer) privates(root *os.Root) (dirs []string, err error) {
 		}
 		seen[path] = true
 		dir, name := l.target(path)
+		if err := l.staging.placeOne(root, dir); err != nil {
+			return nil, err
+		}
 		if err := root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}

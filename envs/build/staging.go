@@ -138,21 +138,32 @@ func (c change) make() error {
 // place moves what is staged into the prefix. It looks at where each folder goes through root, so that no symlink leads it
 // elsewhere.
 func (s *staging) place(root *os.Root) error {
-	for dir, staged := range s.staged {
-		if info, err := root.Stat(filepath.Dir(dir)); err != nil || !info.IsDir() {
-			continue // the package's sources are not where they were in another environment
-		}
-		to := filepath.Join(root.Name(), dir)
-		err := os.Rename(staged.at, to)
-		if errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTDIR) {
-			// Compiled modules came with the package. Ours do not depend on times.
-			err = merge(staged.at, root, dir)
-		}
-		if err != nil {
-			return fmt.Errorf("place compiled modules: %w", err)
+	for dir := range s.staged {
+		if err := s.placeOne(root, dir); err != nil {
+			return err
 		}
 	}
-	clear(s.staged)
+	return nil
+}
+
+// placeOne places what is staged for one folder, if there is something.
+func (s *staging) placeOne(root *os.Root, dir string) error {
+	staged, ok := s.staged[dir]
+	if !ok {
+		return nil
+	}
+	delete(s.staged, dir)
+	if info, err := root.Stat(filepath.Dir(dir)); err != nil || !info.IsDir() {
+		return nil // the package's sources are not where they were in another environment
+	}
+	err := os.Rename(staged.at, filepath.Join(root.Name(), dir))
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTDIR) {
+		// Compiled modules came with the package. Ours do not depend on times.
+		err = merge(staged.at, root, dir)
+	}
+	if err != nil {
+		return fmt.Errorf("place compiled modules: %w", err)
+	}
 	return nil
 }
 

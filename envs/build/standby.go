@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"path/filepath"
 	"reflect"
 	"sync"
 	"time"
@@ -31,50 +30,24 @@ const standbyLife = time.Minute
 // none came in time, so that nothing lingers of a gateway that was killed. When ctx ends, it ends, whatever it is at.
 func Standby(ctx context.Context, cfg StandbyConfig) error {
 	defer cfg.Store.RemoveStandby(cfg.Name) //nolint:errcheck // what stays is swept
-	ahead, err := cfg.Store.ReadStandby(cfg.Name)
+	order, err := cfg.Store.ReadStandby(cfg.Name)
 	if err != nil {
 		return err
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	r := prepare(ctx, cfg, ahead)
+	r := prepare(ctx, cfg, order)
 	defer r.close()
-	staged := stageAhead(ctx, cfg, ahead)
+	working, stop := context.WithCancel(ctx)
+	made := workAhead(working, cfg, order)
+	defer made.done.Wait()
+	defer stop()
 	id, err := cfg.Store.Await(ctx, cfg.Name, cmp.Or(cfg.Life, standbyLife))
 	if err != nil || id == "" {
 		return err
 	}
-	return Run(ctx, Config{Store: cfg.Store, ID: id, Driver: r.driver, Log: cfg.Log, ahead: staged})
-}
-
-// stageAhead begins to stage the compiled modules of the lock that the order to come will resemble: most of them, or all, will be
-// wanted. What it gives waits until that is done, and then gives what there is.
-func stageAhead(ctx context.Context, cfg StandbyConfig, ahead *store.Order) func() stage {
-	done := make(chan stage, 1)
-	go func() {
-		staged, err := stageFor(cfg, ahead)
-		if err != nil {
-			cfg.Log.WarnContext(ctx, "no compiled modules were made ready", "error", err)
-		}
-		done <- staged
-	}()
-	return sync.OnceValue(func() stage { return <-done })
-}
-
-func stageFor(cfg StandbyConfig, ahead *store.Order) (stage, error) {
-	if ahead.Lock == nil {
-		return nil, nil
-	}
-	b := &builder{store: cfg.Store, order: ahead, lock: ahead.Lock, log: cfg.Log}
-	l, err := newLayer(b, filepath.Dir(cfg.Store.StandbyEvents(cfg.Name)))
-	if err != nil {
-		return nil, err
-	}
-	if err := l.stage(); err != nil {
-		return nil, err
-	}
-	return l.staging.staged, nil
+	return Run(ctx, Config{Store: cfg.Store, ID: id, Driver: r.driver, Log: cfg.Log, ahead: made})
 }
 
 // readied is a driver whose helper was started before it was known what for.

@@ -128,7 +128,8 @@ func TestModulesThatWereStagedAheadBecomeThoseOfTheLock(t *testing.T) {
 			if name != "never built here" {
 				r.build(guess, private(t))
 			}
-			want := compiledIn(t, r.build(l, private(t)))
+			without := r.build(l, private(t))
+			want := compiledIn(t, without)
 			ended := r.standby(t.Context(), patience, guess)
 			if name != "nothing of it" {
 				waits(t, "modules are staged", func() bool {
@@ -136,7 +137,7 @@ func TestModulesThatWereStagedAheadBecomeThoseOfTheLock(t *testing.T) {
 					return len(staged) > 0
 				})
 			}
-			id := r.order(l, store.Options{})
+			id := r.order(l, store.Options{Variables: map[string]string{"BY": "standby"}})
 			waits(t, "it takes the order", func() bool { return r.store.Assign(standby, id) == nil })
 			if err := <-ended; err != nil {
 				t.Fatalf("Standby() = %v\n%s", err, r.log(id))
@@ -155,9 +156,29 @@ func TestModulesThatWereStagedAheadBecomeThoseOfTheLock(t *testing.T) {
 					t.Errorf("%s is not what it is without a standby", path)
 				}
 			}
+			if got, want := pathsIn(t, m), pathsIn(t, without); !slices.Equal(got, want) {
+				t.Errorf("the prefix has %d files and folders, want the %d that there are without a standby", len(got), len(want))
+			}
 			r.gone()
 		})
 	}
+}
+
+// pathsIn gives all that is in a prefix, and what it is, sorted.
+func pathsIn(t *testing.T, m *store.Manifest) (all []string) {
+	t.Helper()
+	err := filepath.WalkDir(m.Prefix, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		all = append(all, strings.TrimPrefix(path, m.Prefix)+" "+info.Mode().String())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // compiledIn gives the compiled modules of a prefix by their paths below it.

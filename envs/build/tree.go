@@ -28,6 +28,7 @@ type tree struct {
 	dirs    []string
 	open    []string // files whose mode is not that of a sealed one
 	links   []string // symlinks
+	empty   []string // folders
 }
 
 func (t *tree) add(o *tree) {
@@ -39,6 +40,7 @@ func (t *tree) add(o *tree) {
 	t.dirs = append(t.dirs, o.dirs...)
 	t.open = append(t.open, o.open...)
 	t.links = append(t.links, o.links...)
+	t.empty = append(t.empty, o.empty...)
 }
 
 // walker visits folders with a few goroutines: reading 10,000 entries is a matter of system calls.
@@ -127,6 +129,9 @@ func (w *walker) read(ctx context.Context, dir string, t *tree) (below []string,
 	entries, err := readDir(fd)
 	if err != nil {
 		return nil, fmt.Errorf("read folder %s: %w", dir, err)
+	}
+	if len(entries) == 0 {
+		t.empty = append(t.empty, dir)
 	}
 	for _, e := range entries {
 		if bytes, ok := w.known[e.inode]; ok && e.kind == unix.DT_REG {

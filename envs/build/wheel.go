@@ -16,9 +16,11 @@ import (
 	"github.com/hopyard/hopyard/envs/lock"
 )
 
-// sitePackages is where wheels are installed, below the prefix.
-func (b *builder) sitePackages() string {
-	return filepath.Join("lib", "python"+b.lock.Python, "site-packages")
+func (b *builder) sitePackages() string { return sitePackages(b.lock) }
+
+// sitePackages is where what is pure Python is installed, below the prefix.
+func sitePackages(l *lock.Lock) string {
+	return filepath.Join("lib", "python"+l.Python, "site-packages")
 }
 
 // verifyWheels looks for the metadata of every wheel of the lock.
