@@ -71,6 +71,9 @@ func (cli *envCLI) createCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if e.Kind != "" && kind == "" { // nobody asked for it
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s is of kind %s: %s\n", e.Name, e.Kind, e.Why)
+			}
 			if e.Latest == nil || plan {
 				return cli.say(cmd, raw, "%s is made; `hopyard env build %s` builds it", e.Name, e.Name)
 			}

@@ -186,7 +186,9 @@ func TestEnvCreateFollowsTheBuild(t *testing.T) {
 	if err := os.WriteFile(file, []byte("dependencies: [numpy]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d.on("POST /environments", envs.Environment{Name: "new", Latest: &envs.Build{Environment: "new", Number: 1, State: envs.Queued}})
+	d.on("POST /environments", envs.Environment{
+		Name: "new", Kind: "venv", Why: "forge lacks something", Latest: &envs.Build{Environment: "new", Number: 1, State: envs.Queued},
+	})
 	d.on("GET /environments/new/builds/1/events", buildStream(
 		driver.Event{Type: driver.TypeState, State: "building", Phase: driver.Fetch},
 		driver.Event{Type: driver.TypeProgress, Phase: driver.Fetch, Done: 33, Total: 33, Bytes: 98_000_000, TotalBytes: 98_000_000},
@@ -197,7 +199,7 @@ func TestEnvCreateFollowsTheBuild(t *testing.T) {
 	if code != 0 || out != "build 1 of new is ready: 33 packages, 181 MB\n" {
 		t.Errorf("create = %d %q %s", code, out, errs)
 	}
-	for _, want := range []string{"building, fetch", "fetch 33 of 33 packages, 98 MB of 98 MB", "byte-compiling"} {
+	for _, want := range []string{"new is of kind venv: forge lacks something\n", "building, fetch", "fetch 33 of 33 packages, 98 MB of 98 MB", "byte-compiling"} {
 		if !strings.Contains(errs, want) {
 			t.Errorf("progress = %s, want %q in it", errs, want)
 		}

@@ -115,7 +115,7 @@ func (m *Makers) decide(ctx context.Context) (*choice, error) {
 		return nil, unsolved(channels, cause)
 	}
 	m.cfg.Log.WarnContext(ctx, "environments are made from the package index", "because", cause)
-	chosen, err = m.fromIndex(ctx, s, fmt.Sprintf("%s cannot be used: %s", channels, sentence(cause)))
+	chosen, err = m.fromIndex(ctx, s, instead(channels, cause))
 	if err != nil {
 		return nil, fmt.Errorf("%w; and %s cannot be used: %s", err, channels, sentence(cause))
 	}
@@ -126,6 +126,16 @@ func (m *Makers) decide(ctx context.Context) (*choice, error) {
 func answered(err error) bool {
 	f, ok := errors.AsType[*driver.Failure](err)
 	return ok && (f.Cause == driver.PackageMissing || f.Cause == driver.Unsatisfiable)
+}
+
+// instead says why what comes with Hopyard is not from channels. Those that answer serve whoever names them: that they lack something
+// which the first environment needs is no reason against them.
+func instead(channels string, cause error) string {
+	if answered(cause) {
+		return fmt.Sprintf("%s answers, but has not all that a first environment needs: %s; an environment.yml that names its channels is made from them",
+			channels, sentence(cause))
+	}
+	return fmt.Sprintf("%s cannot be used: %s", channels, sentence(cause))
 }
 
 // unsolved says why, with the whole tree of a conflict.

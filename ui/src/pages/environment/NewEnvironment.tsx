@@ -10,7 +10,7 @@ import { NameField } from "../../parts/NameField";
 import { navigate, to } from "../../router";
 import { checkName } from "../../text/name";
 import { ProblemNote } from "./FailureNote";
-import { isComplete, requestOf, sources, starterText, type Content, type Source } from "./content";
+import { isComplete, kindWords, requestOf, sources, starterText, type Content, type Source } from "./content";
 import { CopySource, FileSource, NotebookSource, TextSource } from "./Sources";
 
 interface Props {
@@ -22,12 +22,14 @@ interface Props {
 
 /** Makes an environment: from a text, a file, another environment or what a notebook ran with. */
 export function NewEnvironment({ project, taken, source = "text", onClose }: Props) {
-  const kind = useThing<Policy>(paths.environmentsPolicy(project)).data?.kind;
+  const policy = useThing<Policy>(paths.environmentsPolicy(project)).data;
+  const kind = policy?.kind;
   const known = useList<Environment>(paths.environments(project)).data;
   const [name, setName] = useState("");
   const [content, setContent] = useState<Content>({ source, text: "", file: undefined, from: { project, environment: "" }, notebook: "" });
   const action = useAction();
   const check = checkName("environment", name, known?.map((e) => e.name) ?? taken);
+  const madeOf = kindWords(content, policy);
   const ready = check.ok && isComplete(content);
 
   useEffect(() => {
@@ -57,6 +59,7 @@ export function NewEnvironment({ project, taken, source = "text", onClose }: Pro
           <Choice label="From" options={sources} value={content.source} onChange={(chosen) => setContent({ ...content, source: chosen })} />
         </div>
         <SourceOf project={project} content={content} error={action.error} onChange={setContent} />
+        {madeOf && <p className="small soft">{madeOf}</p>}
         <ProblemNote error={action.error} />
         <DialogFoot>
           <Button onClick={onClose}>Cancel</Button>

@@ -1,6 +1,8 @@
 // What a new environment is made from, and the request that makes it.
 
-import type { Kind } from "../../api/environments";
+import { sentence } from "../../api/client";
+import type { Kind, Policy } from "../../api/environments";
+import { kindNames } from "../../text/environment";
 import { kindOfFile, type FileKind } from "./editing";
 
 export type Source = "text" | "file" | "copy" | "notebook";
@@ -39,6 +41,14 @@ const starters: Record<Kind, string> = {
 /** What an environment.yml may begin with. */
 export function starterText(kind: Kind): string {
   return starters[kind];
+}
+
+/** What it will be made of and why, as far as that is known before; what is copied stays what it was. */
+export function kindWords({ source, text, file }: Content, policy: Pick<Policy, "kind" | "why"> | undefined): string {
+  const written = source === "text" ? text : source === "file" ? (file?.text ?? "") : "";
+  if (written.trim() === "" || (source === "file" && kindOfFile(file?.name ?? "", written) === "lock")) return "";
+  if (/^channels:(?!\s*\[\s*\])/m.test(written)) return `Made of ${kindNames.conda}: it names channels.`;
+  return policy?.kind ? `Made of ${kindNames[policy.kind]}, as all that names no channels. ${sentence(policy.why)}` : "";
 }
 
 /** Whether there is enough to make an environment from. */
