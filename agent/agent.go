@@ -15,6 +15,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -64,6 +65,9 @@ type Config struct {
 	Log       *slog.Logger
 	// Ready is called once, when clients can attach.
 	Ready func()
+	// LastWait is how long the end of a program waits for gateways to read it: those that read have it at once, unless the machine is
+	// very busy. One that does not read will look at the file. 2 s by default.
+	LastWait time.Duration
 }
 
 // Agent runs one program. Use Run.
@@ -74,6 +78,7 @@ type Agent struct {
 	factory Factory
 	journal *journal.Journal
 	clients clients
+	patient time.Duration // in the end
 	ctx     context.Context
 	end     context.CancelFunc
 
@@ -165,14 +170,12 @@ func open(ctx context.Context, cfg Config) (*Agent, error) {
 	now := time.Now()
 	ctx, end := context.WithCancel(ctx)
 	return &Agent{
-		spec: spec, dir: cfg.Dir, log: cfg.Log, factory: factory, journal: j, ctx: ctx, end: end,
+		spec: spec, dir: cfg.Dir, log: cfg.Log, factory: factory, journal: j, patient: cmp.Or(cfg.LastWait, lastWait), ctx: ctx, end: end,
 		commands: make(chan command), over: make(chan struct{}), changed: make(chan struct{}), told: make(chan struct{}),
 		state: State{Phase: Starting, Started: now, LastActivity: now},
 	}, nil
 }
 
-// lastWait is how long the end of a program waits for gateways to read it: those that read have it at once, unless the machine is
-// very busy. One that does not read will look at the file.
 const lastWait = 2 * time.Second
 
 // finish leaves the program's fate on disk, lets watchers and clients read to the end, and ends.
@@ -194,7 +197,7 @@ func (a *Agent) finish(exit Exit) error {
 	a.mu.Unlock()
 	select {
 	case <-a.told:
-	case <-time.After(lastWait):
+	case <-time.After(a.patient):
 	}
 	return err
 }

@@ -177,11 +177,7 @@ func TestProgramThatIgnoresAllIsStoppedInTime(t *testing.T) {
 	p := launch(t, `trap '' TERM INT HUP; echo $$ > pids; : > up; while :; do sleep 0.1; done`)
 	p.file("up")
 	pids := p.pids("pids")
-	begin := time.Now()
 	p.stop(400 * time.Millisecond)
-	if took := time.Since(begin); took > time.Minute {
-		t.Errorf("Stop() took %s", took)
-	}
 	if running(pids[0]) {
 		t.Error("the program runs")
 	}

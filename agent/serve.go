@@ -291,7 +291,7 @@ func (t *attachment) watch() {
 	}
 	tick := time.NewTicker(usageEvery)
 	defer tick.Stop()
-	for {
+	for state.Phase != Ended { // which it may be for who comes late
 		select {
 		case <-changed:
 		case <-tick.C:
@@ -307,14 +307,11 @@ func (t *attachment) watch() {
 		if t.writeJSON(frameState, state) != nil {
 			return
 		}
-		if state.Phase == Ended {
-			last.Store(true)
-			_ = t.conn.CloseRead()
-			<-read
-			t.calls.Wait()
-			return
-		}
 	}
+	last.Store(true)
+	_ = t.conn.CloseRead()
+	<-read
+	t.calls.Wait()
 }
 
 // watchRest is how long small changes are gathered before a watcher hears of them. A quick cell turns busy and idle within

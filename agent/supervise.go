@@ -228,7 +228,7 @@ func (g *generation) run() outcome {
 	up := make(chan error, 1)
 	var connecting sync.WaitGroup
 	connecting.Go(func() { up <- g.bridge.Connect(ctx) })
-	o := g.watch(ctx, up)
+	o := g.watch(ctx, cancel, up)
 	cancel() // first: then nobody sets a.bridge again
 	a.mu.Lock()
 	a.bridge = nil
@@ -280,8 +280,9 @@ func (g *generation) start() (*output, error) {
 	return out, nil
 }
 
-// watch waits for what happens first: the program is up, it ends, a command, a dead child.
-func (g *generation) watch(ctx context.Context, up <-chan error) (o outcome) {
+// watch waits for what happens first: the program is up, it ends, a command, a dead child. giveUp ends what is still being tried to
+// connect with it.
+func (g *generation) watch(ctx context.Context, giveUp func(), up <-chan error) (o outcome) {
 	a := g.a
 	sigchld := make(chan os.Signal, 1)
 	signal.Notify(sigchld, syscall.SIGCHLD)
@@ -300,10 +301,9 @@ func (g *generation) watch(ctx context.Context, up <-chan error) (o outcome) {
 			go a.ready(ctx, g.bridge)
 		case <-g.prog.done:
 			killDescendants()
-			select {
-			case err := <-up: // just before
-				o.cameUp, o.since = err == nil, time.Now()
-			default:
+			if up != nil { // perhaps just before
+				giveUp()
+				o.cameUp, o.since = <-up == nil, time.Now()
 			}
 			return o
 		case <-sigchld:

@@ -21,7 +21,7 @@ import (
 	"github.com/hopyard/hopyard/workloads"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // TestMain lets the test binary be its own agents.
 func TestMain(m *testing.M) {

@@ -285,10 +285,11 @@ func (q gatedQueue) Claim(ctx context.Context, kinds []string, most int, lease t
 type stuckDriver struct {
 	scheduling.Driver
 	asked chan struct{}
+	first *sync.Once
 }
 
 func (d stuckDriver) Stop(ctx context.Context, _ scheduling.Handle, _ time.Duration) error {
-	close(d.asked)
+	d.first.Do(func() { close(d.asked) })
 	<-ctx.Done()
 	return context.Cause(ctx)
 }
@@ -309,7 +310,7 @@ func TestStopGoesOnAtOnceWhenItsManagerCloses(t *testing.T) {
 	n := pid(t, r)
 
 	leaving := s.config()
-	stuck := stuckDriver{s.driver, make(chan struct{})}
+	stuck := stuckDriver{s.driver, make(chan struct{}), new(sync.Once)}
 	leaving.Driver = stuck
 	other := workloads.New(leaving)
 	other.Start()

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hopyard/hopyard/agent"
 	"github.com/hopyard/hopyard/internal/local"
@@ -54,7 +55,7 @@ func Agent(factories map[string]agent.Factory) Program {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
 		err := agent.Run(ctx, agent.Config{
-			Dir: args[1], Factories: factories, Log: log,
+			Dir: args[1], Factories: factories, Log: log, LastWait: time.Minute, // tests read to the end, however busy the machine is
 			Ready: func() {
 				_, _ = io.WriteString(ready, "ready")
 				_ = ready.Close()
