@@ -13,10 +13,20 @@ import (
 // lookEvery is how often storage is looked at for what no hint told.
 const lookEvery = 15 * time.Second
 
-// follow keeps up with what other processes on the same storage launch, change and stop.
+// follow keeps up, in the background, with what other processes on the same storage launch, change and stop.
 func (m *Manager) follow() {
 	hints := make(chan struct{}, 1)
-	m.wg.Go(func() { m.watchStorage(hints) })
+	watcher, err := m.cfg.Storage.Watch(m.ctx, prefix)
+	if err != nil {
+		m.cfg.Log.Warn("storage cannot be watched", "error", err)
+	} else {
+		m.wg.Go(func() { m.listen(watcher, hints) })
+	}
+	m.wg.Go(func() { m.lookAt(hints) })
+}
+
+// lookAt looks at storage after every hint, and now and then.
+func (m *Manager) lookAt(hints <-chan struct{}) {
 	if m.Recovered(m.ctx) != nil {
 		return
 	}
@@ -35,13 +45,8 @@ func (m *Manager) follow() {
 	}
 }
 
-// watchStorage gives a hint whenever somebody else has written or removed a workload.
-func (m *Manager) watchStorage(hints chan<- struct{}) {
-	watcher, err := m.cfg.Storage.Watch(m.ctx, prefix)
-	if err != nil {
-		m.cfg.Log.Warn("storage cannot be watched", "error", err)
-		return
-	}
+// listen gives a hint whenever somebody else has written or removed a workload.
+func (m *Manager) listen(watcher storage.Watcher, hints chan<- struct{}) {
 	defer watcher.Close()
 	for {
 		change, err := watcher.Next(m.ctx)

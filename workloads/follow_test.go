@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hopyard/hopyard/agent"
@@ -155,5 +156,39 @@ func TestIDThatIsUsedAgainInAnotherProjectIsThatProjectsAlone(t *testing.T) {
 	}
 	if err := b.Stop(t.Context(), "other", id, "ann"); err != nil {
 		t.Error(err)
+	}
+}
+
+// watchedStorage notes whether it was listed before anybody watched it.
+type watchedStorage struct {
+	storage.Backend
+	watched, early atomic.Bool
+}
+
+func (w *watchedStorage) Watch(ctx context.Context, prefix string) (storage.Watcher, error) {
+	w.watched.Store(true)
+	return w.Backend.Watch(ctx, prefix)
+}
+
+func (w *watchedStorage) List(ctx context.Context, q storage.Query) (storage.Page, error) {
+	if !w.watched.Load() {
+		w.early.Store(true)
+	}
+	return w.Backend.List(ctx, q)
+}
+
+// TestNothingIsMissedBetweenListingAndWatching looks at the order alone: what would be missed is found some time later.
+func TestNothingIsMissedBetweenListingAndWatching(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		s := newSite(t)
+		w := &watchedStorage{Backend: s.storage}
+		s.storage = w
+		if err := s.open().Recovered(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if w.early.Load() {
+			t.Fatal("storage was listed before it was watched")
+		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 // Start finds the workloads again that are stored and begins to serve the queue. It returns at once; what is not found
 // yet makes other calls wait (Recovered).
 func (m *Manager) Start() {
-	m.wg.Go(m.follow)
+	m.follow() // first, so that nothing that is launched from now on is missed
 	m.wg.Go(func() {
 		for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
 			err := m.recover(m.ctx)
