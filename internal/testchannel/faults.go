@@ -1,6 +1,7 @@
 package testchannel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,9 @@ type Faults struct {
 	Unavailable int `json:"unavailable,omitempty"`
 	// Hang never answers requests for what matches; "*" is everything.
 	Hang string `json:"hang,omitempty"`
+	// Hold lets what matches drip, byte by byte, for as long as it matches; "*" is everything. So a client stays in the middle of it
+	// until it may go on, however fast or slow anybody is, and cannot say that nothing comes any more.
+	Hold string `json:"hold,omitempty"`
 }
 
 // RequireBasic asks for a user and a password.
@@ -62,6 +66,9 @@ func (h *Handler) Unavailable(times int) { h.change(func(f *Faults) { f.Unavaila
 // Hang never answers requests for what matches. Those that hang already stay so until their client leaves.
 func (h *Handler) Hang(glob string) { h.change(func(f *Faults) { f.Hang = glob }) }
 
+// Hold lets what matches drip, also where it is under way. What matches no longer goes on.
+func (h *Handler) Hold(glob string) { h.change(func(f *Faults) { f.Hold = glob }) }
+
 // Set replaces all faults.
 func (h *Handler) Set(f Faults) { h.change(func(now *Faults) { *now = f }) }
 
@@ -69,6 +76,31 @@ func (h *Handler) change(how func(*Faults)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	how(&h.faults)
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// drip is how much time lies between two bytes of what is held.
+const drip = 100 * time.Millisecond
+
+// held reports whether the answer at a path is to drip, and waits for the next drop then.
+func (h *Handler) held(ctx context.Context, at string) bool {
+	h.mu.Lock()
+	glob, changed := h.faults.Hold, h.changed
+	h.mu.Unlock()
+	if !matches(glob, at) {
+		return false
+	}
+	timer := time.NewTimer(drip)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-changed:
+		return h.held(ctx, at)
+	case <-ctx.Done():
+		return true
+	}
 }
 
 // take returns the faults that hold for one request, and counts those that wear off.
@@ -130,7 +162,7 @@ func matches(glob, at string) bool {
 	return glob != "" && (whole || last)
 }
 
-// spoiled is an answer that is slow and breaks off.
+// spoiled is an answer that is slow, drips, and breaks off.
 type spoiled struct {
 	http.ResponseWriter
 	request *http.Request
@@ -138,6 +170,7 @@ type spoiled struct {
 	left    int64 // bytes until it breaks off; -1 for never
 	cut     func() bool
 	note    func(status, bytes int)
+	held    func() bool // waits for the next drop of what is held
 }
 
 // WriteHeader notes the status.
@@ -163,6 +196,10 @@ func (s *spoiled) some(p []byte) (int, error) {
 	if s.slow > 0 {
 		p = p[:min(len(p), int(max(1, s.slow/20)))]
 	}
+	held := s.held()
+	if held {
+		p = p[:1]
+	}
 	if s.left >= 0 && int64(len(p)) > s.left {
 		if s.cut() {
 			s.note(http.StatusOK, int(s.left))
@@ -176,6 +213,9 @@ func (s *spoiled) some(p []byte) (int, error) {
 	n, err := s.ResponseWriter.Write(p)
 	if s.left >= 0 {
 		s.left -= int64(n)
+	}
+	if held && err == nil {
+		err = http.NewResponseController(s.ResponseWriter).Flush()
 	}
 	if s.slow > 0 && err == nil {
 		err = s.pause(time.Duration(n) * time.Second / time.Duration(s.slow))
@@ -235,7 +275,7 @@ func (f *flipped) Seek(offset int64, whence int) (int64, error) {
 
 // Validate says what is wrong with the globs.
 func (f Faults) Validate() error {
-	for _, glob := range []string{f.WrongBytes, f.NotFound, f.Hang} {
+	for _, glob := range []string{f.WrongBytes, f.NotFound, f.Hang, f.Hold} {
 		if _, err := path.Match(glob, ""); err != nil {
 			return fmt.Errorf("%q is no pattern: %w", glob, err)
 		}

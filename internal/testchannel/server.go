@@ -65,11 +65,12 @@ type Handler struct {
 	mu       sync.Mutex // guards what follows
 	faults   Faults
 	requests []Request
+	changed  chan struct{} // closed when the faults change
 }
 
 // NewHandler makes the Handler of some folders. It has no faults yet.
 func NewHandler(folders Folders) *Handler {
-	return &Handler{folders: folders, index: sync.OnceValues(func() (map[string][]wheel, error) { return readWheels(folders.Wheels) })}
+	return &Handler{folders: folders, changed: make(chan struct{}), index: sync.OnceValues(func() (map[string][]wheel, error) { return readWheels(folders.Wheels) })}
 }
 
 // Requests returns what was asked for since the server began.
@@ -94,7 +95,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if left == 0 {
 		left = -1
 	}
-	answer := &spoiled{ResponseWriter: w, request: r, slow: faults.Slow, left: left, cut: h.cut, note: h.note(r)}
+	answer := &spoiled{
+		ResponseWriter: w, request: r, slow: faults.Slow, left: left, cut: h.cut, note: h.note(r),
+		held: func() bool { return h.held(r.Context(), r.URL.Path) },
+	}
 	if at, refused := faults.refuse(answer, r); !refused {
 		h.serve(answer, r, at, faults)
 	}

@@ -126,6 +126,34 @@ func TestServerHangsUntilTheClientLeaves(t *testing.T) {
 	}
 }
 
+func TestWhatIsHeldDripsUntilItIsLetGo(t *testing.T) {
+	t.Parallel()
+	s := testchannel.Serve(t)
+	whole := original(t)
+	s.Hold("*.conda")
+	response, err := http.Get(s.Channel() + artifact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	some := make([]byte, 5)
+	if _, err := io.ReadFull(response.Body, some); err != nil || !bytes.Equal(some, whole[:5]) {
+		t.Errorf("held: %q and %v, want the first bytes one by one", some, err)
+	}
+	for _, r := range s.Requests() {
+		if r.Bytes >= int64(len(whole)) {
+			t.Errorf("held: %d bytes are sent of %d", r.Bytes, len(whole))
+		}
+	}
+	if got := status(t, s.Channel()+"/noarch/repodata.json"); got != http.StatusOK {
+		t.Errorf("what does not match: status %d", got)
+	}
+	s.Hold("")
+	if rest, err := io.ReadAll(response.Body); err != nil || !bytes.Equal(rest, whole[5:]) {
+		t.Errorf("let go: %d more bytes and %v, want the rest", len(rest), err)
+	}
+}
+
 func TestFaultsCanBeSetByHTTP(t *testing.T) {
 	t.Parallel()
 	s := testchannel.Serve(t)
