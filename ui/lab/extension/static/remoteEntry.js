@@ -32,13 +32,17 @@
       return answer.ok ? answer.json() : undefined;
     }
 
-    /** Calls changed when an environment of the project may have changed. The browser reconnects by itself. */
+    /**
+     * Calls changed when an environment of the project may have changed: also when the stream opens, because what changed before that is
+     * not in it. The browser reconnects by itself.
+     */
     follow(changed) {
       const events = new EventSource(`${this.root}/events?project=${this.project}`);
       events.addEventListener('change', event => {
         if (JSON.parse(event.data).kind === 'environments') changed();
       });
       events.addEventListener('resync', changed);
+      events.addEventListener('open', changed);
     }
 
     /** What a kernel runs on, and the build of that environment that is active. */
@@ -54,11 +58,11 @@
   /** Keeps one notebook's notice true. */
   class Notice {
     constructor(panel, api, commands, ToolbarButton) {
-      Object.assign(this, { panel, api, commands, ToolbarButton });
+      Object.assign(this, { panel, api, commands, ToolbarButton, looks: 0 });
       const session = panel.sessionContext;
       session.kernelChanged.connect(() => this.look());
       session.statusChanged.connect((_, status) => {
-        if (status === 'restarting') this.restarted = true;
+        if (status === 'restarting' || status === 'autorestarting') this.restarted = true;
         else if (this.restarted && status === 'idle') {
           this.restarted = false;
           this.look();
@@ -68,10 +72,12 @@
       session.ready.then(() => this.look(), () => undefined);
     }
 
+    /** Looks what the kernel runs on. Answers may overtake each other: what was asked last counts. */
     async look() {
+      const look = ++this.looks;
       const kernel = this.panel.sessionContext.session?.kernel?.id;
       const seen = kernel && (await this.api.runsOn(kernel).catch(() => undefined));
-      if (this.panel.isDisposed || kernel !== this.panel.sessionContext.session?.kernel?.id) return;
+      if (this.panel.isDisposed || look !== this.looks) return;
       this.mine = seen?.mine;
       const stale = seen?.active && seen.active.build !== seen.mine.build && seen.active.id !== seen.mine.id;
       this.show(stale ? seen : undefined);
