@@ -11,10 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hopyard/hopyard/envs"
 	"github.com/hopyard/hopyard/envs/driver"
@@ -22,15 +24,15 @@ import (
 	"github.com/hopyard/hopyard/internal/testchannel"
 )
 
-// lengthy has something to do in every phase, and so much to fetch that one can see it.
+// lengthy has something to do in every phase, and one package that nobody has fetched before.
 const lengthy = `
 dependencies:
   - python=3.11
   - pandas
+  - %s
   - pip:
     - tabulate
     - cowsay
-variables: {N: '%d'}
 `
 
 func TestKilledInEveryPhase(t *testing.T) {
@@ -45,23 +47,21 @@ func TestKilledInEveryPhase(t *testing.T) {
 			ch := testchannel.Serve(t)
 			g := startOn(t, ch, nil)
 			g.ready("python", 1)
-			for i, phase := range []driver.Phase{driver.Fetch, driver.Link, driver.Pip, driver.Finish} {
-				name := "in-" + string(phase)
-				g.createUnbuilt(name, fmt.Sprintf(lengthy, i)) // each a prefix of its own
-				if i%2 == 0 {
-					g.keptReady(name)
+			for i, c := range []struct {
+				phase driver.Phase
+				fresh []string // a package for each try
+			}{
+				{driver.Fetch, []string{"symlink-inside"}},
+				{driver.Link, []string{"odd-names", "constrainer", "cycle-one"}},
+				{driver.Pip, []string{"clobber-one", "link-script", "link-script-fails"}},
+				{driver.Finish, []string{"agpl", "clobber-two", "cycle-two"}},
+			} {
+				tries := 1
+				for !g.killedIn(ch, c.phase, c.fresh[tries-1], i%2 == 0, victim) {
+					if tries++; tries > len(c.fresh) {
+						t.Fatalf("%s was over before anybody could stop it, every time", c.phase)
+					}
 				}
-				ch.Slow(5_000_000)
-				g.again(name)
-				g.reach(name, phase)
-				ch.Slow(0)
-				b := g.build(name, 1)
-				if ahead := strings.HasPrefix(b.Workload, "standby-"); i%2 == 0 && !ahead {
-					t.Errorf("%s is made by %s, want the builder that was kept ready", name, b.Workload)
-				}
-				victim(g, b)
-				prefix := g.ready(name, 1) // a builder that is lost once is started again
-				g.whole(prefix)
 			}
 			g.swept()
 			if out, err := g.stop(); err != nil {
@@ -70,6 +70,80 @@ func TestKilledInEveryPhase(t *testing.T) {
 			eventually(t, "no process of a build is left", func() bool { return !strings.Contains(strings.Join(g.processes(), "\n"), " build --store ") })
 		})
 	}
+}
+
+// killedIn builds an environment with a fresh package, by a builder that is kept ready or not, has somebody killed in a phase of it,
+// and checks what becomes of it. It reports whether the phase was long enough to be seen. The victim is chosen while the builder is
+// stopped: the moment stays what it is.
+func (g *gateway) killedIn(ch *testchannel.Server, phase driver.Phase, fresh string, ahead bool, victim func(*gateway, envs.Build)) bool {
+	g.t.Helper()
+	name := string(phase) + "-" + fresh
+	g.createUnbuilt(name, fmt.Sprintf(lengthy, fresh))
+	var until time.Time
+	if ahead {
+		until = g.keptReady(name)
+	}
+	ch.Hold(fresh + "-*") // no builder gets beyond its fetching
+	defer ch.Hold("")
+	g.again(name)
+	g.reach(name, driver.Fetch)
+	b := g.build(name, 1)
+	if ahead && !strings.HasPrefix(b.Workload, "standby-") && time.Now().Before(until) {
+		g.t.Errorf("%s is made by %s, want the builder that was kept ready", name, b.Workload)
+	}
+	pid := g.builder(b)
+	if phase != driver.Fetch {
+		ch.Hold("")
+	}
+	stopped := g.stopIn(b, pid, phase)
+	if stopped {
+		victim(g, b)
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+	}
+	ch.Hold("")
+	g.whole(g.ready(name, 1)) // a builder that is lost once is started again
+	return stopped
+}
+
+// stopIn stops the builder of a build in a phase, and reports whether that was possible: it goes on if the phase was over before.
+func (g *gateway) stopIn(b envs.Build, pid int, phase driver.Phase) bool {
+	g.t.Helper()
+	told := func(what string) bool {
+		all, _ := os.ReadFile(g.store("work", b.ID, "events.jsonl"))
+		return bytes.Contains(all, []byte(what))
+	}
+	over := `"type":"result"`
+	if at := slices.Index(driver.Phases, phase) + 1; at < len(driver.Phases) {
+		over = `"phase":"` + string(driver.Phases[at]) + `"`
+	}
+	for end := time.Now().Add(patience); !told(`"phase":"` + string(phase) + `"`); {
+		if time.Now().After(end) {
+			g.t.Fatalf("never: %s is in %s", b.ID, phase)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if syscall.Kill(pid, syscall.SIGSTOP) != nil {
+		return false
+	}
+	eventually(g.t, "the builder has stopped", func() bool { return stands(pid) })
+	if told(over) || !alive(pid) {
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+		return false
+	}
+	return true
+}
+
+// stands reports whether no thread of a process runs.
+func stands(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		_, after, _ := bytes.Cut(stat, []byte(") "))
+		if err == nil && len(after) > 0 && !bytes.ContainsAny(after[:1], "TZX") {
+			return false
+		}
+	}
+	return true
 }
 
 // reach waits until a build that is under way is in the phase.
@@ -95,16 +169,24 @@ func (g *gateway) createUnbuilt(name, text string) {
 	}
 }
 
-// keptReady tries what an environment would be, and waits until a builder waits for it.
-func (g *gateway) keptReady(name string) {
+// keptReady tries what an environment would be, waits until a builder of this gateway waits for it, and gives a moment up to which that
+// surely does so: it waits for a minute.
+func (g *gateway) keptReady(name string) (until time.Time) {
 	g.t.Helper()
 	if status := g.ask("POST", environments+"/"+name+"/solve", map[string]any{}, nil); status != http.StatusOK {
 		g.t.Fatalf("try %s: %d", name, status)
 	}
 	eventually(g.t, "a builder is kept ready", func() bool {
-		waiting, _ := filepath.Glob(g.store("work", "standby-*", "waiting"))
-		return len(waiting) > 0
+		all, _ := filepath.Glob(g.store("work", "standby-*", "waiting"))
+		for _, waiting := range all {
+			info, err := os.Stat(waiting)
+			if err == nil && !slices.Contains(g.orphans, filepath.Dir(waiting)) {
+				until = info.ModTime().Add(30 * time.Second)
+			}
+		}
+		return !until.IsZero()
 	})
+	return until
 }
 
 // builder is the process that makes what a build is.

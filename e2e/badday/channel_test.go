@@ -92,25 +92,24 @@ func TestChannelWhoseMetadataFails(t *testing.T) {
 func TestChannelThatHangs(t *testing.T) {
 	t.Parallel()
 	ch := testchannel.Serve(t)
-	g := startOn(t, ch, map[string]any{"timeout": "4s"})
+	g := startOn(t, ch, nil)
 	g.ready("python", 1)
 	ch.Hang("*.conda")
 	g.create("canceled", "many-files")
 	eventually(t, "it is fetching", func() bool { return g.build("canceled", 1).Phase == driver.Fetch })
-	before := time.Now()
 	if status := g.ask("POST", environments+"/canceled/builds/1/cancel", nil, nil); status != http.StatusAccepted {
 		t.Errorf("cancel: %d", status)
 	}
 	if b := g.ended("canceled", 1); b.State != envs.CanceledS {
 		t.Errorf("the build is %s: %+v", b.State, b.Failure)
 	}
-	if took := time.Since(before); took > time.Minute {
-		t.Errorf("canceling took %v", took)
-	}
+	restart := func(settings map[string]any) { g.kill(); g.configure(ch, settings); g.serve() }
+	restart(map[string]any{"timeout": "4s"})
 	g.create("late", "symlink-inside")
 	g.fails("late", 1, driver.TimedOut)
 	g.swept()
 	ch.Set(testchannel.Faults{})
+	restart(nil) // a machine with much to do may need longer for what does not hang
 	g.ready("late", g.again("late"))
 }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -58,6 +59,8 @@ type gateway struct {
 	log   *logged
 	// inside is the program that starts the gateway in its place, with its arguments; empty for none.
 	inside []string
+	// orphans are the builders that a gateway which was killed had kept ready: nobody gives them an order any more.
+	orphans []string
 }
 
 // start serves an empty data directory. It has the kernelspecs python3, test (a kernel that does what it is told) and dead (one
@@ -115,10 +118,16 @@ func (g *gateway) write(name string, text []byte) {
 	}
 }
 
+// anyHost is a loopback address that nobody else uses: nobody takes a gateway's port while it is dead.
+func anyHost() string {
+	part := func() int { return 1 + rand.IntN(250) }
+	return fmt.Sprintf("127.%d.%d.%d", part(), part(), part())
+}
+
 // serve starts the gateway and waits until it is ready. From the second time on it takes the port that it had.
 func (g *gateway) serve() {
 	g.t.Helper()
-	listen := "127.0.0.1:0"
+	listen := anyHost() + ":0"
 	if u, err := url.Parse(g.url); err == nil && u.Host != "" {
 		listen = u.Host
 	}
@@ -152,6 +161,7 @@ func (g *gateway) kill() {
 		g.t.Fatal(err)
 	}
 	_ = g.cmd.Wait()
+	g.orphans, _ = filepath.Glob(g.store("work", "standby-*"))
 }
 
 func (g *gateway) stop() ([]byte, error) {

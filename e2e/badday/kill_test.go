@@ -124,9 +124,7 @@ func TestKilledAgentLeavesNothingBehind(t *testing.T) {
 	eventually(t, "the kernel is off the list", func() bool { return len(g.kernels()) == 0 })
 	eventually(t, "its process is gone", func() bool { return !alive(pid) })
 	eventually(t, "its folder is gone", func() bool { return len(g.runFolders()) == 0 })
-	if left := g.processes(); len(left) > 0 {
-		t.Errorf("still running: %v", left)
-	}
+	eventually(t, "nothing else runs", func() bool { return len(g.processes()) == 0 })
 }
 
 func parent(t *testing.T, pid int) int {
@@ -182,9 +180,7 @@ func TestStopEndsEverythingThatRuns(t *testing.T) {
 	}
 	eventually(t, "nothing is listed", func() bool { return len(g.kernels()) == 0 })
 	eventually(t, "no folder is left", func() bool { return len(g.runFolders()) == 0 })
-	if left := g.processes(); len(left) > 0 {
-		t.Errorf("still running: %v", left)
-	}
+	eventually(t, "nothing runs", func() bool { return len(g.processes()) == 0 })
 }
 
 func TestDataDirectoryIsServedOnce(t *testing.T) {

@@ -3,6 +3,7 @@
 package badday_test
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 
 func TestCredentialsAreNowhereToBeSeen(t *testing.T) {
 	t.Parallel()
-	const user, password, token = "reader", "hunter2-and-more", "tok-5f1d2c"
+	user, password, token := "reader", "hunter2-"+rand.Text(), "tok-"+rand.Text() // nobody else's, also not another run's
 	ch, private := testchannel.Serve(t), testchannel.Serve(t)
 	ch.RequireBasic(user, password)
 	private.RequireToken(token)

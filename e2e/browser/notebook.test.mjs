@@ -1,15 +1,14 @@
 // Scene: the Notebook 7 pages, for people who want one notebook and nothing around it.
-import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch, open, shot, steps } from '../lib/browser.mjs';
 import { Gateway } from '../lib/gateway.mjs';
 import { Lab, sevenFaults } from '../lib/lab.mjs';
 
-let gateway, browser, page;
+let gateway, browser, page, front;
 
 before(async () => {
   [gateway, browser] = await Promise.all([Gateway.start(), launch()]);
-  page = await open(browser);
+  front = page = await open(browser);
   page.expect(...sevenFaults);
   await page.goto(gateway.login);
 });
@@ -24,7 +23,7 @@ const kernelspec = { name: 'python3', display_name: 'Python 3 (ipykernel)', lang
 const content = { cells: [cell], metadata: { kernelspec }, nbformat: 4, nbformat_minor: 5 };
 
 test('Notebook 7', async t => {
-  const step = steps(t, () => page);
+  const step = steps(t, () => front);
 
   await step('the tree lists what is there', async () => {
     await gateway.ask('PUT', '/p/demo/jupyter/api/contents/seven.ipynb', { type: 'notebook', format: 'json', content });
@@ -35,12 +34,12 @@ test('Notebook 7', async t => {
 
   await step('a notebook opens in a tab of its own and runs a cell', async () => {
     const [opened] = await Promise.all([page.waitForEvent('popup'), new Lab(page).file('seven.ipynb').dblclick()]);
-    const seven = new Lab(opened);
+    const seven = new Lab(front = opened);
     await seven.connected();
     await seven.cells.first().locator('.cm-content').click();
     await opened.keyboard.press('Control+Enter');
     await seven.done(seven.cells.first());
-    assert.equal(await seven.text(seven.cells.first()), '42\n');
+    await seven.says(seven.cells.first(), '42\n');
     await shot(opened, 'notebook-seven');
   });
 

@@ -25,7 +25,8 @@ const excused = [
 ];
 
 // While the gateway is dead on purpose, pages must complain.
-export const away = /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING|WebSocket connection|Failed to fetch|NetworkError/;
+export const away = new RegExp('ERR_(CONNECTION_|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING|CONTENT_LENGTH_MISMATCH|SOCKET_NOT_CONNECTED)' +
+  '|WebSocket connection|Failed to fetch|NetworkError');
 
 // open gives a page of a new browser, logged out, whose errors and those of the pages that it opens are collected. Its `calm`
 // asserts that there were none.
@@ -37,10 +38,23 @@ export async function open(browser, options = {}) {
   const note = text => { if (!allowed.some(x => x.test(text))) errors.push(text); };
   context.on('console', m => { if (m.type() === 'error') note(`${m.text()} (${m.location().url})`); });
   context.on('weberror', e => note(String(e.error().stack || e.error())));
+  context.on('page', listen);
   const page = await context.newPage();
   page.calm = () => assert.deepEqual(errors, [], 'the page complained');
   page.expect = (...more) => allowed.push(...more);
   return page;
+}
+
+// listen notes the websockets of kernels that a page opens, and on which of them a kernel has answered. It does so from the page's
+// first moment: who asks for the next one may have missed it, and some break before anybody answers.
+function listen(page) {
+  page.kernels = [];
+  page.on('websocket', socket => {
+    if (!/\/channels/.test(socket.url())) return;
+    const kernel = { answered: false };
+    page.kernels.push(kernel);
+    socket.on('framereceived', frame => { kernel.answered ||= frame.payload.includes('kernel_info_reply'); });
+  });
 }
 
 // shot keeps a picture.

@@ -1,4 +1,4 @@
-// A gateway of its own for a test: the real binary on a free port of 127.0.0.1 and an empty data directory.
+// A gateway of its own for a test: the real binary on an address of its own and an empty data directory.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
@@ -10,6 +10,9 @@ import { clear, own, prepared } from './own.mjs';
 const top = resolve(import.meta.dirname, '../..');
 const binary = process.env.HOPYARD || join(top, 'bin/hopyard');
 const readyWithin = 300_000;
+
+// host gives a loopback address that nobody else uses, so that nobody takes a gateway's port while it is dead.
+const host = () => ['127', ...Array.from({ length: 3 }, () => 1 + Math.floor(Math.random() * 250))].join('.');
 
 export class Gateway {
   #data;
@@ -32,7 +35,7 @@ export class Gateway {
   // serve starts the gateway (again) and waits until it says that it is ready. From the second start on it takes the port that it
   // had: browsers must find it where it was.
   async serve() {
-    const listen = this.url ? new URL(this.url).host : '127.0.0.1:0';
+    const listen = this.url ? new URL(this.url).host : host() + ':0';
     const args = ['serve', '--data', this.#data, '--listen', listen, '--demo', '--config', join(this.#data, 'config.yaml')];
     this.#child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     createInterface(this.#child.stderr).on('line', line => this.#log.push(line));

@@ -22,25 +22,20 @@ export class Lab {
   get indicator() { return this.notebook.locator('.jp-Notebook-ExecutionIndicator'); }
 
   async newNotebook() {
-    await Promise.all([
-      this.connected(),
-      this.page.locator('.jp-LauncherCard[data-category="Notebook"]').first().click(),
-    ]);
+    await this.connected(() => this.page.locator('.jp-LauncherCard[data-category="Notebook"]').first().click());
     await this.idle();
   }
 
-  // connected waits for the next kernel that answers. The indicator cannot tell: it says idle before there is any.
-  async connected() {
-    const socket = await this.page.waitForEvent('websocket', { predicate: w => /\/channels/.test(w.url()) });
-    await socket.waitForEvent('framereceived', { predicate: f => f.payload.includes('kernel_info_reply'), timeout: 60_000 });
+  // connected waits until a kernel answers on a websocket that is opened from now on, by what is done or because of it; where nothing
+  // is done, on any that the page has opened. The indicator cannot tell: it says idle before there is any.
+  async connected(act) {
+    const before = act ? this.page.kernels.length : 0;
+    await act?.();
+    await until('a kernel answers', () => this.page.kernels.slice(before).some(kernel => kernel.answered));
   }
 
-  async idle(within) {
-    await this.state('idle', within);
-  }
-
-  async state(status, within = 60_000) {
-    await this.notebook.locator(`.jp-Notebook-ExecutionIndicator[data-status="${status}"]`).waitFor({ timeout: within });
+  async idle() {
+    await this.notebook.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').waitFor();
   }
 
   // enter writes code into the last cell, which is empty, and runs it. It gives the cell.
@@ -55,18 +50,31 @@ export class Lab {
   }
 
   // run enters code and waits until its cell has a number.
-  async run(code, within = 60_000) {
+  async run(code) {
     const cell = await this.enter(code);
-    await this.done(cell, within);
+    await this.done(cell);
     return cell;
   }
 
-  async done(cell, within = 60_000) {
+  async done(cell) {
     const prompt = cell.locator('.jp-InputPrompt');
-    await until('the cell is done', async () => /\[\d+\]/.test(await prompt.innerText()), within);
+    await until('the cell is done', async () => /\[\d+\]/.test(await prompt.innerText()));
   }
 
   async text(cell) { return (await cell.locator('.jp-OutputArea-output').allInnerTexts()).join(''); }
+
+  // says waits until the cell shows a text, the whole of it, and gives it. The page draws when it has time to: a cell may be done
+  // before all that it has said can be read.
+  async says(cell, wanted) {
+    let text;
+    const fits = () => wanted instanceof RegExp ? wanted.test(text) : text === wanted;
+    try {
+      await until('the cell says it', async () => { text = await this.text(cell); return fits(); });
+    } catch (e) {
+      throw new Error(`the cell says ${JSON.stringify(text)}, want ${wanted instanceof RegExp ? wanted : JSON.stringify(wanted)}`, { cause: e });
+    }
+    return text;
+  }
 
   // What the toolbar says of the kernel's build.
   get notice() { return this.notebook.locator('.hopyard-environment-notice'); }

@@ -58,18 +58,19 @@ test('standard error is a stream of its own name', async () => {
 });
 
 test('an error has a name and a traceback, and aborts what waits behind it', async () => {
-  // It fails when the other one waits: that is sent before the answer, which the kernel takes from another channel.
-  const failing = kernel.requestExecute({ code: 'import time; input(); time.sleep(0.5); 1/0', stop_on_error: true, allow_stdin: true });
-  let waiting;
-  await new Promise(asked => { failing.onStdin = ({ header }) => {
-    waiting = kernel.requestExecute({ code: '2' });
-    kernel.sendInputReply({ status: 'ok', value: '' }, header);
-    asked();
-  }; });
+  // It fails when the other one waits, which a subshell tells it: its message comes behind the other one's on the same channel.
+  const { content: { subshell_id: id } } = await kernel.requestCreateSubshell({}).done;
+  await execute(kernel, 'import threading; gate = threading.Event()');
+  const failing = kernel.requestExecute({ code: 'gate.wait(); 1/0', stop_on_error: true });
+  const waiting = kernel.requestExecute({ code: '2' });
+  kernel.subshellId = id;
+  kernel.requestExecute({ code: 'gate.set()' });
+  kernel.subshellId = null;
   const { content } = await failing.done;
   assert.equal(content.ename, 'ZeroDivisionError');
   assert.ok(content.traceback.length > 0);
   assert.equal((await waiting.done).content.status, 'aborted');
+  await kernel.requestDeleteSubshell({ subshell_id: id }).done;
   await until('cells run again', async () => (await execute(kernel, '1')).reply.status === 'ok');
 });
 
