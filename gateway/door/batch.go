@@ -69,15 +69,24 @@ func (b *Batch) Write(p []byte) (int, error) {
 		b.busy = true
 		deadline := b.deadline
 		b.mu.Unlock()
-		_ = b.Conn.SetWriteDeadline(deadline)
+		_ = b.Conn.SetWriteDeadline(begun(deadline))
 		return len(p), b.writeOut(p)
 	}
 	b.mu.Unlock()
 	return len(p), nil
 }
 
-// SetWriteDeadline holds for writes that begin afterwards. Somebody who sends a control frame in a hurry must not cut short
-// what is being written already.
+// begun is the deadline of a write that begins now. One that was kept from it by nothing but a busy machine has its time all the same: a
+// client that is not told why it has to go comes back as if its connection had been cut.
+func begun(deadline time.Time) time.Time {
+	if least := time.Now().Add(closeWait); !deadline.IsZero() && deadline.Before(least) {
+		return least
+	}
+	return deadline
+}
+
+// SetWriteDeadline holds for writes that begin afterwards, each of which has a moment at least. Somebody who sends a control frame in a
+// hurry must not cut short what is being written already.
 func (b *Batch) SetWriteDeadline(t time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -6,11 +6,14 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/hopyard/hopyard/gateway/door"
+	"github.com/labstack/echo/v4"
 )
 
 func TestWebsocketsAreOpenedForOurPagesAndTokensAlone(t *testing.T) {
@@ -117,6 +120,29 @@ func TestDrainTellsWebsocketsToComeBack(t *testing.T) {
 	late, _ := w.dial(t, "X-Role: data_owner")
 	wantClose(t, late, websocket.CloseServiceRestart)
 	w.sockets.Drain() // twice is harmless
+}
+
+// TestCloseThatWasHeldUpIsStillSaid writes a close frame whose time was over before the machine got to it.
+func TestCloseThatWasHeldUpIsStillSaid(t *testing.T) {
+	t.Parallel()
+	late := jar()
+	late.Routes = slices.Clone(late.Routes)
+	late.Routes[len(late.Routes)-1].Handle = func(c echo.Context) error {
+		ws, err := door.Upgrade(c, door.UpgradeOptions{})
+		if err != nil {
+			return err
+		}
+		defer ws.Close()
+		b, _ := door.BatchOf(ws)
+		reason := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+		if err := b.SetWriteDeadline(time.Now().Add(-time.Hour)); err != nil {
+			return err
+		}
+		_, err = b.Write(append([]byte{0x80 | websocket.CloseMessage, byte(len(reason))}, reason...))
+		return err
+	}
+	ws, _ := serve(t, late).dial(t, "X-Role: data_owner")
+	wantClose(t, ws, websocket.CloseNormalClosure)
 }
 
 func TestClosedWebsocketIsForgotten(t *testing.T) {
