@@ -39,6 +39,9 @@ const (
 // patience is how long channels may take to answer before a gateway starts without them.
 const patience = 15 * time.Second
 
+// slow says that they have taken longer.
+func slow(limit time.Duration) error { return fmt.Errorf("no answer within %s", limit) }
+
 // choose decides how new environments are made, and with what content the first one of a project begins.
 func (m *Makers) choose(ctx context.Context) error {
 	asked := m.asked()
@@ -105,7 +108,8 @@ func (m *Makers) decide(ctx context.Context) (*choice, error) {
 		return m.fromIndex(ctx, s, "the configuration says so")
 	}
 	channels := m.named(s)
-	limited, cancel := context.WithTimeout(ctx, patience)
+	m.wake(ctx)
+	limited, cancel := context.WithTimeoutCause(ctx, m.cfg.Patience, slow(m.cfg.Patience))
 	defer cancel()
 	chosen, cause := m.fromChannels(limited, s, channels+" answers")
 	if cause == nil || ctx.Err() != nil {
@@ -120,6 +124,14 @@ func (m *Makers) decide(ctx context.Context) (*choice, error) {
 		return nil, fmt.Errorf("%w; and %s cannot be used: %s", err, channels, sentence(cause))
 	}
 	return chosen, nil
+}
+
+// wake has the tool that asks channels start: how long that takes on a busy host is no word of theirs. What is wrong with it is said
+// when it is asked.
+func (m *Makers) wake(ctx context.Context) {
+	if d, err := m.Driver(lock.Conda); err == nil {
+		_, _ = d.Info(ctx)
+	}
 }
 
 // answered reports whether channels were there, and had not what a spec asks for.
@@ -160,9 +172,6 @@ func (m *Makers) named(s *spec.Spec) string {
 
 // sentence is the first line of why channels cannot be used.
 func sentence(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Sprintf("no answer within %s", patience)
-	}
 	line, _, _ := strings.Cut(driver.FailureOf(err).Message, "\n")
 	return line
 }

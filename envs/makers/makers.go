@@ -48,7 +48,9 @@ type Config struct {
 	// MemoryBytes and Timeout bound one solve; 0 means the drivers' own defaults.
 	MemoryBytes int64
 	Timeout     time.Duration
-	Offline     bool
+	// Patience is how long channels may take to answer before environments are made without them; 15 s by default.
+	Patience time.Duration
+	Offline  bool
 	// Builder is the command that makes builds, BuilderEnv its whole environment; as in envs.Config.
 	Builder, BuilderEnv []string
 	Log                 *slog.Logger
@@ -73,6 +75,7 @@ var _ envs.Drivers = (*Makers)(nil)
 // New makes Makers. Prepare gives them what they need.
 func New(c Config) *Makers {
 	c.ToolsDir = cmp.Or(c.ToolsDir, filepath.Join(c.Dir, "tools"))
+	c.Patience = cmp.Or(c.Patience, patience)
 	if c.Progress == nil {
 		c.Progress = func(string) {}
 	}
