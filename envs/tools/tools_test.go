@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/hopyard/hopyard/envs/tools"
@@ -80,7 +81,10 @@ func TestFindPythonRefusesWhatCannotRunKernels(t *testing.T) {
 	fake := func(t *testing.T, answer string) string {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "python")
-		if err := os.WriteFile(path, []byte("#!/bin/sh\necho '"+answer+"'\n"), 0o755); err != nil {
+		syscall.ForkLock.RLock() // a program that another test starts just now would hold the file open, and none that is written to can be run
+		err := os.WriteFile(path, []byte("#!/bin/sh\necho '"+answer+"'\n"), 0o755)
+		syscall.ForkLock.RUnlock()
+		if err != nil {
 			t.Fatal(err)
 		}
 		return path

@@ -48,6 +48,9 @@ var program = sync.OnceValues(func() (string, error) {
 // here are the hosts of the servers of tests.
 var here = []string{"127.0.0.1"}
 
+// nobody is an index where nobody listens: a port which nobody is given who asks for any.
+const nobody = "http://127.0.0.1:1/simple/"
+
 // newTool is uv with a cache of its own.
 func newTool(t *testing.T) *uv.Tool {
 	t.Helper()

@@ -297,12 +297,10 @@ func TestSearchListsVersionsNewestFirst(t *testing.T) {
 
 func TestSearchNamesTheCause(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t)
-	i.Close()
-	_, err := newTool(t).Search(t.Context(), "http://user:hunter2@"+strings.TrimPrefix(i.simple(), "http://"), "one")
+	_, err := newTool(t).Search(t.Context(), "http://user:hunter2@"+strings.TrimPrefix(nobody, "http://"), "one")
 	if f := failure(t, err, driver.ChannelUnreachable); strings.Contains(f.Message, "hunter2") {
 		t.Errorf("the password is told: %s", f.Message)
 	}
-	_, err = (&uv.Tool{Hosts: here, Offline: true}).Search(t.Context(), i.simple(), "one")
+	_, err = (&uv.Tool{Hosts: here, Offline: true}).Search(t.Context(), newIndex(t).simple(), "one")
 	failure(t, err, driver.ChannelUnreachable)
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/hopyard/hopyard/envs/driver"
@@ -198,7 +199,10 @@ func TestInstallStartsNoProgramThatALockNames(t *testing.T) {
 	dir := t.TempDir()
 	started, program := filepath.Join(dir, "started"), filepath.Join(dir, "python3")
 	script := "#!/bin/sh\ntouch " + started + "\nexec " + base.Path + " \"$@\"\n"
-	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+	syscall.ForkLock.RLock() // a program that another test starts just now would hold the file open, and none that is written to can be run
+	err = os.WriteFile(program, []byte(script), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	l := &lock.Lock{Version: lock.FormatVersion, Kind: lock.Venv, Platform: "linux-64", Base: &lock.Base{Path: program, Version: base.Version}}

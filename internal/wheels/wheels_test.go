@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/hopyard/hopyard/internal/problem"
@@ -49,7 +50,10 @@ func newWorld(t *testing.T) *world {
 
 func write(t *testing.T, name, text string, mode os.FileMode) {
 	t.Helper()
-	if err := os.WriteFile(name, []byte(text), mode); err != nil {
+	syscall.ForkLock.RLock() // a program that another test starts just now would hold the file open, and none that is written to can be run
+	err := os.WriteFile(name, []byte(text), mode)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 }
