@@ -15,7 +15,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hopyard/hopyard/envs/conda"
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/fetch"
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/uv"
 	"github.com/hopyard/hopyard/internal/problem"
@@ -146,7 +148,6 @@ func (w *writer) tool(l *lock.Lock) *uv.Tool {
 func (w *writer) packages(ctx context.Context, all []Environment) error {
 	subdirs := map[string][]lock.Package{}
 	for _, e := range all {
-		tool := w.tool(e.Content)
 		for i, p := range e.Content.Packages {
 			name, err := packageName(p)
 			if err != nil {
@@ -160,7 +161,7 @@ func (w *writer) packages(ctx context.Context, all []Environment) error {
 			}
 			w.Tell(fmt.Sprintf("%s: package %d of %d: %s", e.Name, i+1, len(e.Content.Packages), path.Base(name)))
 			draft := filepath.Join(w.Dir, "package")
-			if err := w.fetch(ctx, tool, p, e.Content.Channels, draft); err != nil {
+			if err := w.fetch(ctx, p, e.Content.Channels, draft); err != nil {
 				return err
 			}
 			if err := w.file(name, draft); err != nil {
@@ -173,11 +174,15 @@ func (w *writer) packages(ctx context.Context, all []Environment) error {
 }
 
 // fetch brings a package to the file draft, which may hold another one.
-func (w *writer) fetch(ctx context.Context, tool *uv.Tool, p lock.Package, channels []string, draft string) error {
+func (w *writer) fetch(ctx context.Context, p lock.Package, channels []string, draft string) error {
 	if err := os.Remove(draft); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return w.explained(tool.FetchPackage(ctx, p, channels, draft, nil))
+	known, err := fetch.ReadCredentials(w.AuthFile)
+	if err != nil {
+		return err
+	}
+	return w.explained(conda.Fetch(ctx, fetch.Source{Credentials: known}, p, channels, draft, nil))
 }
 
 // explained says how to give a password, where that is what was lacking.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/fetch"
 	"github.com/hopyard/hopyard/envs/lock"
 )
 
@@ -84,7 +85,7 @@ func (t *Tool) compilation(dir string, req Request, goal target) (invocation, er
 	if len(req.Constraints) > 0 {
 		path := filepath.Join(dir, "constraints.txt")
 		if err := os.WriteFile(path, []byte(strings.Join(req.Constraints, "\n")+"\n"), 0o600); err != nil {
-			return invocation{}, noRoom("write constraints", err)
+			return invocation{}, fetch.NoRoom("write constraints", err)
 		}
 		args = append(args, "--constraint", path)
 	}
@@ -93,7 +94,7 @@ func (t *Tool) compilation(dir string, req Request, goal target) (invocation, er
 	}
 	if len(req.Prefer) > 0 {
 		if err := os.WriteFile(filepath.Join(dir, pylockName), []byte(preferences(req.Prefer)), 0o600); err != nil {
-			return invocation{}, noRoom("write preferences", err)
+			return invocation{}, fetch.NoRoom("write preferences", err)
 		}
 	}
 	for _, name := range req.Upgrade {
@@ -105,11 +106,11 @@ func (t *Tool) compilation(dir string, req Request, goal target) (invocation, er
 	if t.Offline {
 		args = append(args, "--offline")
 	}
-	known, err := t.credentials()
+	known, err := fetch.ReadCredentials(t.AuthFile)
 	if err != nil {
 		return invocation{}, err
 	}
-	netrc, err := known.netrc(index)
+	netrc, err := known.Netrc(index)
 	if err != nil {
 		return invocation{}, err
 	}
@@ -174,12 +175,4 @@ func (t *Tool) DefaultIndex(ctx context.Context) (string, error) {
 		}
 	}
 	return "", driver.Failf(driver.ToolFailed, "uv does not name its package index")
-}
-
-// noRoom wraps an error of writing so that a full disk is known as one.
-func noRoom(what string, err error) error {
-	if isFull(err) {
-		return &driver.Failure{Cause: driver.DiskFull, Message: "the disk is full; free some space and try again", Err: err}
-	}
-	return fmt.Errorf("%s: %w", what, err)
 }

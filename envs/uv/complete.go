@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/fetch"
 	"github.com/hopyard/hopyard/envs/lock"
 	"golang.org/x/sync/errgroup"
 )
@@ -59,7 +60,7 @@ func (t *Tool) listed(ctx context.Context, c Completion) ([]lock.Wheel, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := t.credentials()
+	known, err := fetch.ReadCredentials(t.AuthFile)
 	if err != nil {
 		return nil, err
 	}

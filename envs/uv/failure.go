@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/fetch"
 )
 
 // What uv writes when it gives up, as of 0.13. The tests run the real program, so a new one with other words shows there.
@@ -15,7 +16,6 @@ var (
 	notFound   = regexp.MustCompile(`(?:Because |and |\n\s*)(?:there are no versions of )?([A-Za-z0-9][A-Za-z0-9._-]*) (?:was not found in the (?:package registry|cache|provided package locations))`)
 	noWheels   = regexp.MustCompile(`([A-Za-z0-9][A-Za-z0-9._-]*)((?:==[^ ]+|[<>=!~][^ ]*)?) (?:have|has) no (?:usable wheels|wheels with a matching|source distribution)`)
 	fetching   = regexp.MustCompile(`Failed to (?:fetch|download|query)[^\n]*?(https?://[^\s` + "`" + `)]+|file://[^\s` + "`" + `)]+)`)
-	userinfo   = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@]*@`)
 	factBreak  = regexp.MustCompile(` and (you require |\S+ depends? on |\S+ was not found|only |all versions of |all of:|the requested Python)`)
 	conclusion = regexp.MustCompile(`,?\s+we can conclude that\s+`)
 	becauseOf  = regexp.MustCompile(`^(?:And because|Because|And|and|because) `)
@@ -174,12 +174,12 @@ func tree(words string) string {
 
 // redact takes credentials out of uv's words.
 func (t *Tool) redact(words string) string {
-	words = userinfo.ReplaceAllString(words, "$1")
-	known, err := t.credentials()
+	words = fetch.Redact(words)
+	known, err := fetch.ReadCredentials(t.AuthFile)
 	if err != nil {
 		return words
 	}
-	for _, secret := range known.secrets() {
+	for _, secret := range known.Secrets() {
 		words = strings.ReplaceAll(words, secret, "***")
 	}
 	return words

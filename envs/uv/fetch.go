@@ -8,22 +8,19 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
-	"time"
+	"strings"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/fetch"
 	"github.com/hopyard/hopyard/envs/lock"
+	"github.com/hopyard/hopyard/internal/egress"
 	"github.com/hopyard/hopyard/internal/filelock"
 	"github.com/hopyard/hopyard/internal/problem"
 	pinned "github.com/hopyard/hopyard/internal/wheels"
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	downloadsAtOnce = 4
-	// tellEvery is the least time between two events about bytes alone.
-	tellEvery = 100 * time.Millisecond
-)
+const downloadsAtOnce = 4
 
 // Fetch brings the wheels into dir/<sha256>/<filename>, each complete or absent, and tells of it in the phase fetch. What is
 // there already is not fetched again. Processes that want the same wheel wait for one another; a download that was cut off,
@@ -37,28 +34,28 @@ func (t *Tool) Fetch(ctx context.Context, wheels []lock.Wheel, indexes []string,
 			return driver.Failf(driver.SpecInvalid, "the lock cannot be used: %w", err)
 		}
 	}
-	known, err := t.credentials()
+	known, err := fetch.ReadCredentials(t.AuthFile)
 	if err != nil {
 		return err
 	}
-	count := newCounter(driver.Fetch, wheels, tell)
+	count := fetch.NewCounter(toCome(driver.Fetch, wheels), tell)
 	var unaddressed []lock.Wheel
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(downloadsAtOnce)
 	for _, w := range wheels {
 		switch {
 		case present(dir, w):
-			count.done(w)
+			count.Done(fileOf(w))
 		case w.URL == "":
 			unaddressed = append(unaddressed, w)
 		default:
-			group.Go(func() error { return t.fetch(groupCtx, w, dir, known, count) })
+			group.Go(func() error { return t.bring(groupCtx, w, dir, known, count) })
 		}
 	}
 	group.Go(func() error { return t.fetchPinned(groupCtx, unaddressed, dir, count) })
 	err = group.Wait()
 	if err != nil && ctx.Err() != nil {
-		return ended(ctx)
+		return fetch.Ended(ctx)
 	}
 	return err
 }
@@ -89,37 +86,68 @@ func checkWheel(w lock.Wheel) error {
 	return nil
 }
 
-// fetch brings one wheel, alone among all that want it.
-func (t *Tool) fetch(ctx context.Context, w lock.Wheel, dir string, known credentials, count *counter) error {
+// bring brings one wheel, alone among all that want it.
+func (t *Tool) bring(ctx context.Context, w lock.Wheel, dir string, known fetch.Credentials, count *fetch.Counter) error {
 	folder := filepath.Join(dir, w.SHA256)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return noRoom("make room for "+w.Filename, err)
+		return fetch.NoRoom("make room for "+w.Filename, err)
 	}
 	held, err := filelock.Wait(ctx, filepath.Join(folder, ".lock"))
 	if err != nil {
-		return noRoom("wait for "+w.Filename, err)
+		return fetch.NoRoom("wait for "+w.Filename, err)
 	}
 	defer held.Close()
 	if present(dir, w) {
-		count.done(w)
+		count.Done(fileOf(w))
 		return nil
 	}
 	if t.Offline && !isFile(w.URL) {
 		return driver.Failf(driver.ChannelUnreachable, "offline, and %s is not in the cache", w.Filename)
 	}
-	d := download{wheel: w, part: filepath.Join(folder, ".part"), known: known, count: count}
-	if err := d.run(ctx); err != nil {
-		return err
+	part := filepath.Join(folder, ".part")
+	file := fileOf(w)
+	from := fetch.Source{Credentials: known}
+	if err := from.Get(ctx, file, part, func(have int64) { count.Bytes(file, have) }); err != nil {
+		return whereToAsk(err)
 	}
-	if err := os.Rename(d.part, placeOf(dir, w)); err != nil {
-		return noRoom("keep "+w.Filename, err)
+	if err := keep(part, placeOf(dir, w)); err != nil {
+		return fetch.NoRoom("keep "+w.Filename, err)
 	}
-	count.done(w)
+	count.Done(file)
 	return nil
 }
 
+// keep gives a file its name once it is on disk: under that it is whole whatever happens.
+func keep(part, name string) error {
+	file, err := os.OpenFile(part, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(part, name)
+}
+
+// fileOf is a wheel as it is fetched and counted.
+func fileOf(w lock.Wheel) fetch.File {
+	return fetch.File{Package: w.Name, Name: w.Filename, URL: w.URL, SHA256: w.SHA256, Size: w.Size}
+}
+
+// whereToAsk says of a wheel whose address led inside of the network around who may allow that.
+func whereToAsk(err error) error {
+	if _, ok := errors.AsType[*egress.Error](err); !ok {
+		return err
+	}
+	f := *driver.FailureOf(err)
+	f.Rule, f.Message = "wheel_hosts", f.Message+"; ask who runs the site to add that host to wheel_hosts"
+	return &f
+}
+
+func isFile(address string) bool { return strings.HasPrefix(address, "file:") }
+
 // fetchPinned brings wheels that have no address through the machine's pip and the user's cache.
-func (t *Tool) fetchPinned(ctx context.Context, wheels []lock.Wheel, dir string, count *counter) error {
+func (t *Tool) fetchPinned(ctx context.Context, wheels []lock.Wheel, dir string, count *fetch.Counter) error {
 	if len(wheels) == 0 {
 		return nil
 	}
@@ -132,7 +160,7 @@ func (t *Tool) fetchPinned(ctx context.Context, wheels []lock.Wheel, dir string,
 		Progress: func(p pinned.Progress) {
 			at := slices.IndexFunc(wheels, func(w lock.Wheel) bool { return w.Filename == p.Wheel.Filename })
 			if at >= 0 && p.Phase == pinned.Downloading {
-				count.working(wheels[at])
+				count.Working(wheels[at].Name)
 			}
 		},
 	}
@@ -142,19 +170,19 @@ func (t *Tool) fetchPinned(ctx context.Context, wheels []lock.Wheel, dir string,
 	}
 	for i, w := range wheels {
 		if err := adopt(paths[i], placeOf(dir, w)); err != nil {
-			return noRoom("keep "+w.Filename, err)
+			return fetch.NoRoom("keep "+w.Filename, err)
 		}
-		count.done(w)
+		count.Done(fileOf(w))
 	}
 	return nil
 }
 
 func pinnedFailure(err error) error {
-	if isFull(err) {
-		return noRoom("", err)
+	if fetch.IsFull(err) {
+		return fetch.NoRoom("", err)
 	}
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
-		return &driver.Failure{Cause: driver.ChannelUnreachable, Message: userinfo.ReplaceAllString(p.Message, "$1"), Err: err}
+		return &driver.Failure{Cause: driver.ChannelUnreachable, Message: fetch.Redact(p.Message), Err: err}
 	}
 	return err
 }
@@ -205,61 +233,11 @@ func writeFrom(path string, from io.Reader) error {
 	return os.Rename(tmp.Name(), path)
 }
 
-// counter turns what happens to wheels into events, which come one after another.
-type counter struct {
-	phase driver.Phase
-	tell  driver.Sink
-
-	mu    sync.Mutex // guards what is below
-	event driver.Event
-	here  map[string]int64 // bytes that are there, by hash
-	last  time.Time
-}
-
-func newCounter(phase driver.Phase, wheels []lock.Wheel, tell driver.Sink) *counter {
-	c := &counter{phase: phase, tell: tell, here: map[string]int64{}}
-	c.event = driver.Event{Type: driver.TypeProgress, Phase: phase, Total: len(wheels)}
+// toCome is the event that a phase of wheels begins with.
+func toCome(phase driver.Phase, wheels []lock.Wheel) driver.Event {
+	e := driver.Event{Phase: phase, Total: len(wheels)}
 	for _, w := range wheels {
-		c.event.TotalBytes += w.Size
+		e.TotalBytes += w.Size
 	}
-	return c
-}
-
-// bytes says that n bytes of a wheel are there.
-func (c *counter) bytes(w lock.Wheel, n int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.event.Bytes += n - c.here[w.SHA256]
-	c.here[w.SHA256] = n
-	if time.Since(c.last) >= tellEvery {
-		c.say(w)
-	}
-}
-
-// working says that a wheel is being fetched.
-func (c *counter) working(w lock.Wheel) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.say(w)
-}
-
-// done says that a wheel is there whole.
-func (c *counter) done(w lock.Wheel) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.event.Done++
-	c.event.Bytes += w.Size - c.here[w.SHA256]
-	c.here[w.SHA256] = w.Size
-	c.say(w)
-}
-
-// say is called with mu held: events must not overtake one another.
-func (c *counter) say(w lock.Wheel) {
-	if c.tell == nil {
-		return
-	}
-	c.last = time.Now()
-	event := c.event
-	event.Package = w.Name
-	c.tell(event)
+	return e
 }

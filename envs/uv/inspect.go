@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/fetch"
 	"github.com/hopyard/hopyard/envs/lock"
 )
 
@@ -38,7 +39,7 @@ func inspect(ctx context.Context, req InstallRequest, tell driver.Sink) error {
 	look := inspection{root: root, site: site, owners: map[string]owner{}, tops: map[string]bool{}}
 	for _, w := range req.Wheels {
 		if ctx.Err() != nil {
-			return ended(ctx)
+			return fetch.Ended(ctx)
 		}
 		if err := look.wheel(w, placeOf(req.Dir, w)); err != nil {
 			return &driver.Failure{Cause: driver.PackageBroken, Package: w.Name, Message: fmt.Sprintf("%s is refused: %s", w.Filename, err), Err: err}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/fetch"
 	"github.com/hopyard/hopyard/envs/lock"
 )
 
@@ -22,7 +23,7 @@ func (t *Tool) Venv(ctx context.Context, base, prefix string) error {
 		return fmt.Errorf("make a virtual environment: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
-		return noRoom("make a virtual environment", err)
+		return fetch.NoRoom("make a virtual environment", err)
 	}
 	_, err := t.run(ctx, invocation{cache: t.Cache, args: []string{
 		"venv", "--quiet", "--no-config", "--no-project", "--offline", "--python", base, prefix,
@@ -48,8 +49,7 @@ func (t *Tool) Install(ctx context.Context, req InstallRequest, tell driver.Sink
 	if err := inspect(ctx, req, tell); err != nil {
 		return err
 	}
-	count := newCounter(driver.Pip, req.Wheels, tell)
-	count.event.TotalBytes = 0 // uv says nothing of bytes
+	count := fetch.NewCounter(driver.Event{Phase: driver.Pip, Total: len(req.Wheels)}, tell) // uv says nothing of bytes
 	watching, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
@@ -65,7 +65,7 @@ func (t *Tool) Install(ctx context.Context, req InstallRequest, tell driver.Sink
 	if has(got.stderr, "Failed to hardlink", "falling back to full copy") && tell != nil {
 		tell(driver.Event{Type: driver.TypeLog, Phase: driver.Pip, Text: "files were copied, not linked: the cache is on another filesystem"})
 	}
-	count.finish()
+	count.Reach(len(req.Wheels), "")
 	return nil
 }
 
@@ -86,16 +86,21 @@ func installation(req InstallRequest) invocation {
 	return in
 }
 
+// lookEvery is the time between two looks at what is installed.
+const lookEvery = 100 * time.Millisecond
+
 // watchInstalled counts the wheels that are in the environment until its context ends. uv itself says nothing before the end.
-func watchInstalled(ctx context.Context, req InstallRequest, count *counter) {
-	tick := time.NewTicker(tellEvery)
+func watchInstalled(ctx context.Context, req InstallRequest, count *fetch.Counter) {
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			count.found(installed(req))
+			if there := installed(req); len(there) > 0 {
+				count.Reach(len(there), there[len(there)-1].Name)
+			}
 		}
 	}
 }
@@ -124,24 +129,6 @@ func sitePackages(python string) []string {
 	prefix := filepath.Dir(filepath.Dir(python))
 	folders, _ := filepath.Glob(filepath.Join(prefix, "lib", "python3.*", "site-packages"))
 	return folders
-}
-
-// found says which wheels are in the environment by now.
-func (c *counter) found(there []lock.Wheel) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(there) > c.event.Done {
-		c.event.Done = len(there)
-		c.say(there[len(there)-1])
-	}
-}
-
-// finish says that all is done.
-func (c *counter) finish() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.event.Done = c.event.Total
-	c.say(lock.Wheel{})
 }
 
 // installFailure adds the package that uv speaks of.

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hopyard/hopyard/envs/fetch"
 	"github.com/hopyard/hopyard/envs/lock"
 	"golang.org/x/sync/errgroup"
 )
@@ -32,7 +33,7 @@ var errNoMetadata = errors.New("no metadata")
 func (t *Tool) describe(ctx context.Context, wheels []lock.Wheel, provided []string, goal target) {
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
-	known, err := t.credentials()
+	known, err := fetch.ReadCredentials(t.AuthFile)
 	if err != nil {
 		return
 	}
@@ -61,7 +62,7 @@ func (t *Tool) describe(ctx context.Context, wheels []lock.Wheel, provided []str
 }
 
 // metadata gives the METADATA of a wheel: from our cache, from the file itself, or from beside it on the index (PEP 658).
-func (t *Tool) metadata(ctx context.Context, w lock.Wheel, known credentials) ([]byte, error) {
+func (t *Tool) metadata(ctx context.Context, w lock.Wheel, known fetch.Credentials) ([]byte, error) {
 	cached := ""
 	if t.Cache != "" {
 		cached = filepath.Join(t.Cache, "hopyard-metadata", w.SHA256)
@@ -79,7 +80,7 @@ func (t *Tool) metadata(ctx context.Context, w lock.Wheel, known credentials) ([
 	return text, nil
 }
 
-func (t *Tool) readMetadata(ctx context.Context, w lock.Wheel, known credentials) ([]byte, error) {
+func (t *Tool) readMetadata(ctx context.Context, w lock.Wheel, known fetch.Credentials) ([]byte, error) {
 	u, err := url.Parse(w.URL)
 	if err != nil {
 		return nil, err
@@ -106,15 +107,15 @@ func (t *Tool) readMetadata(ctx context.Context, w lock.Wheel, known credentials
 }
 
 // besideWheel reads the file that an index may have beside a wheel (PEP 658).
-func besideWheel(ctx context.Context, wheel url.URL, known credentials) ([]byte, error) {
+func besideWheel(ctx context.Context, wheel url.URL, known fetch.Credentials) ([]byte, error) {
 	wheel.Path += ".metadata"
 	wheel.RawPath = ""
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, wheel.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	known.authorize(req)
-	res, err := client.Do(req)
+	known.Authorize(req)
+	res, err := fetch.Do(req)
 	if err != nil {
 		return nil, err
 	}

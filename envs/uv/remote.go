@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/hopyard/hopyard/envs/fetch"
 )
 
 // remoteFile reads pieces of a file on a server that knows ranges, so that a wheel's few words on itself can be had without all
@@ -15,7 +17,7 @@ import (
 type remoteFile struct {
 	ctx     context.Context // for the life of this value, which is one call
 	address string
-	known   credentials
+	known   fetch.Credentials
 
 	size  int64
 	start int64 // of piece
@@ -27,7 +29,7 @@ const pieceSize = 64 << 10
 
 // open asks for the file's end and returns its size, which must be the one known unless that is 0.
 func (f *remoteFile) open(known int64) (int64, error) {
-	header, err := f.fetch(fmt.Sprintf("bytes=-%d", pieceSize))
+	header, err := f.read(fmt.Sprintf("bytes=-%d", pieceSize))
 	if err != nil {
 		return 0, err
 	}
@@ -50,7 +52,7 @@ func (f *remoteFile) ReadAt(p []byte, at int64) (int, error) {
 		}
 		if from < f.start || from >= f.start+int64(len(f.piece)) {
 			want := max(int64(len(p)-done), pieceSize)
-			if _, err := f.fetch(fmt.Sprintf("bytes=%d-%d", from, min(from+want, f.size)-1)); err != nil {
+			if _, err := f.read(fmt.Sprintf("bytes=%d-%d", from, min(from+want, f.size)-1)); err != nil {
 				return done, err
 			}
 			f.start = from
@@ -60,16 +62,16 @@ func (f *remoteFile) ReadAt(p []byte, at int64) (int, error) {
 	return done, nil
 }
 
-// fetch puts a range into piece and returns the answer's Content-Range.
-func (f *remoteFile) fetch(span string) (string, error) {
+// read puts a range into piece and returns the answer's Content-Range.
+func (f *remoteFile) read(span string) (string, error) {
 	req, err := http.NewRequestWithContext(f.ctx, http.MethodGet, f.address, nil)
 	if err != nil {
 		return "", err
 	}
 	req.Header.Set("Range", span)
 	req.Header.Set("Accept-Encoding", "identity")
-	f.known.authorize(req)
-	res, err := client.Do(req)
+	f.known.Authorize(req)
+	res, err := fetch.Do(req)
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/fetch"
 )
 
 // A requirement by name (PEP 508): the name, extras, versions and a marker. What comes by an address, from a repository or a
@@ -24,7 +25,7 @@ func CheckRequirement(line string) error {
 	}
 	return &driver.Failure{
 		Cause:   driver.SpecInvalid,
-		Message: "“" + clip(userinfo.ReplaceAllString(line, "$1")) + "” is not a requirement by name, like “pandas>=2”; addresses, folders and options are not taken",
+		Message: "“" + clip(fetch.Redact(line)) + "” is not a requirement by name, like “pandas>=2”; addresses, folders and options are not taken",
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/fetch"
 	"golang.org/x/sys/unix"
 )
 
@@ -70,7 +71,7 @@ func (t *Tool) run(ctx context.Context, in invocation) (answer, error) {
 	case err == nil:
 		return got, nil
 	case ctx.Err() != nil:
-		return got, ended(ctx)
+		return got, fetch.Ended(ctx)
 	case limited.Err() != nil:
 		return got, driver.Failf(driver.TimedOut, "uv was stopped after %s; ask for less, or raise the time limit", t.timeout())
 	}
@@ -78,15 +79,6 @@ func (t *Tool) run(ctx context.Context, in invocation) (answer, error) {
 }
 
 var errTime = errors.New("time limit")
-
-// ended says that whoever asked has lost interest, with the reason still in the chain.
-func ended(ctx context.Context) error {
-	cause := context.Cause(ctx)
-	if errors.Is(cause, context.DeadlineExceeded) {
-		return &driver.Failure{Cause: driver.TimedOut, Message: "the time limit is over", Err: cause}
-	}
-	return &driver.Failure{Cause: driver.Canceled, Message: "canceled", Err: cause}
-}
 
 // failed is uv ending in a bad way.
 type failed struct {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/fetch"
 	"github.com/hopyard/hopyard/envs/lock"
 )
 
@@ -43,7 +44,7 @@ func (t *Tool) Search(ctx context.Context, index, name string) ([]driver.Found, 
 		return nil, err
 	}
 	ctx = t.inside(ctx, address)
-	known, err := t.credentials()
+	known, err := fetch.ReadCredentials(t.AuthFile)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ type indexFile struct {
 }
 
 // page reads a package's page, as JSON (PEP 691) or HTML (PEP 503). A page that is not there has no files.
-func page(ctx context.Context, address string, known credentials) ([]indexFile, error) {
+func page(ctx context.Context, address string, known fetch.Credentials) ([]indexFile, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, driver.Failf(driver.SpecInvalid, "the package index has no address that can be read")
@@ -102,13 +103,13 @@ func page(ctx context.Context, address string, known credentials) ([]indexFile, 
 		return nil, driver.Failf(driver.SpecInvalid, "the package index has no address that can be read")
 	}
 	req.Header.Set("Accept", simpleJSON+", text/html;q=0.1")
-	known.authorize(req)
-	res, err := client.Do(req)
+	known.Authorize(req)
+	res, err := fetch.Do(req)
 	if err != nil {
 		if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return nil, ended(ctx)
+			return nil, fetch.Ended(ctx)
 		}
-		return nil, driver.Failf(driver.ChannelUnreachable, "the package index %s does not answer: %s", u.Host, plain(err))
+		return nil, driver.Failf(driver.ChannelUnreachable, "the package index %s does not answer: %s", u.Host, fetch.Plain(err))
 	}
 	defer res.Body.Close()
 	switch res.StatusCode {
@@ -125,7 +126,7 @@ func page(ctx context.Context, address string, known credentials) ([]indexFile, 
 func parsePage(res *http.Response) ([]indexFile, error) {
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxPage))
 	if err != nil {
-		return nil, driver.Failf(driver.ChannelUnreachable, "the package index %s broke off: %s", res.Request.URL.Host, plain(err))
+		return nil, driver.Failf(driver.ChannelUnreachable, "the package index %s broke off: %s", res.Request.URL.Host, fetch.Plain(err))
 	}
 	if kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); !strings.HasSuffix(kind, "json") {
 		return parseHTML(string(text), res.Request.URL), nil
@@ -215,7 +216,7 @@ func versionsOf(files []indexFile) []string {
 }
 
 // summarize adds what the newest version says of itself, where that can be had.
-func (t *Tool) summarize(ctx context.Context, found *driver.Found, files []indexFile, known credentials) {
+func (t *Tool) summarize(ctx context.Context, found *driver.Found, files []indexFile, known fetch.Credentials) {
 	for _, f := range files {
 		w, err := parseWheelName(f.filename)
 		if err != nil || w.version != found.Versions[0] || checkHash(f.sha256) != nil {

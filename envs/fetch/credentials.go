@@ -1,8 +1,7 @@
-package uv
+package fetch
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,8 +11,8 @@ import (
 	"github.com/hopyard/hopyard/envs/driver"
 )
 
-// credentials are what an auth file holds for hosts, in the form of RATTLER_AUTH_FILE. They must never be printed.
-type credentials map[string]credential
+// Credentials are what an auth file holds for hosts, in the form of RATTLER_AUTH_FILE. They must never be printed.
+type Credentials map[string]credential
 
 type credential struct {
 	BasicHTTP *struct {
@@ -26,30 +25,31 @@ type credential struct {
 }
 
 // String keeps secrets out of formatted text, whatever the verb's author had in mind.
-func (c credentials) String() string { return fmt.Sprintf("credentials of %d hosts", len(c)) }
+func (c Credentials) String() string { return fmt.Sprintf("credentials of %d hosts", len(c)) }
 
 // GoString is String.
-func (c credentials) GoString() string { return c.String() }
+func (c Credentials) GoString() string { return c.String() }
 
-// credentials reads the auth file anew each time, because people rotate what is in it.
-func (t *Tool) credentials() (credentials, error) {
-	if t.AuthFile == "" {
+// ReadCredentials reads an auth file, which is none where its name is empty. Who fetches reads it anew each time, because people rotate
+// what is in it.
+func ReadCredentials(file string) (Credentials, error) {
+	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(t.AuthFile)
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, &driver.Failure{Cause: driver.AuthFailed, Message: "the file of credentials cannot be read: " + t.AuthFile, Err: err}
+		return nil, &driver.Failure{Cause: driver.AuthFailed, Message: "the file of credentials cannot be read: " + file, Err: err}
 	}
-	var c credentials
+	var c Credentials
 	if err := json.Unmarshal(text, &c); err != nil {
 		// The error's words may hold a piece of the file.
-		return nil, driver.Failf(driver.AuthFailed, "the file of credentials is not JSON of the form {\"host\": {\"BasicHTTP\": {…}}}: %s", t.AuthFile)
+		return nil, driver.Failf(driver.AuthFailed, "the file of credentials is not JSON of the form {\"host\": {\"BasicHTTP\": {…}}}: %s", file)
 	}
 	return c, nil
 }
 
 // of finds what is for an address: for its host with port, its host, or a pattern "*.example.com" over it, the longest first.
-func (c credentials) of(address *url.URL) (credential, bool) {
+func (c Credentials) of(address *url.URL) (credential, bool) {
 	host := address.Hostname()
 	names := []string{address.Host, host}
 	for rest := host; ; {
@@ -68,8 +68,8 @@ func (c credentials) of(address *url.URL) (credential, bool) {
 	return credential{}, false
 }
 
-// authorize adds what is for the request's host.
-func (c credentials) authorize(req *http.Request) {
+// Authorize adds what is for the request's host.
+func (c Credentials) Authorize(req *http.Request) {
 	found, ok := c.of(req.URL)
 	switch {
 	case !ok:
@@ -80,11 +80,11 @@ func (c credentials) authorize(req *http.Request) {
 	}
 }
 
-// authorizeChannel is authorize for a conda channel, which may have its token in the path.
-func (c credentials) authorizeChannel(req *http.Request) {
+// authorizeChannel is Authorize for a conda channel, which may have its token in the path.
+func (c Credentials) authorizeChannel(req *http.Request) {
 	found, ok := c.of(req.URL)
 	if ok || found.CondaToken == "" {
-		c.authorize(req)
+		c.Authorize(req)
 		return
 	}
 	with := *req.URL
@@ -92,9 +92,9 @@ func (c credentials) authorizeChannel(req *http.Request) {
 	req.URL = &with
 }
 
-// netrc gives all of it in netrc's form, and what a pattern says for the index. Ports are not part of that form. A token goes
+// Netrc gives all of it in netrc's form, and what a pattern says for the index. Ports are not part of that form. A token goes
 // as the password of "__token__", which is what package indexes take.
-func (c credentials) netrc(index string) (string, error) {
+func (c Credentials) Netrc(index string) (string, error) {
 	machines := map[string]credential{}
 	if address, err := url.Parse(index); err == nil && address.Host != "" {
 		if found, ok := c.of(address); ok {
@@ -128,8 +128,8 @@ func quoted(word string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
 }
 
-// secrets are all words that must not be seen.
-func (c credentials) secrets() []string {
+// Secrets are all words that must not be seen.
+func (c Credentials) Secrets() []string {
 	var words []string
 	for _, found := range c {
 		if found.BasicHTTP != nil && found.BasicHTTP.Password != "" {
@@ -143,23 +143,4 @@ func (c credentials) secrets() []string {
 		}
 	}
 	return words
-}
-
-// cleanAddress is an http, https or file address without user, password and fragment.
-func cleanAddress(address string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", errors.New("not an address") // url's own error repeats it, credentials and all
-	}
-	switch u.Scheme {
-	case "http", "https":
-		if u.Host == "" {
-			return "", errors.New("address without a host")
-		}
-	case "file":
-	default:
-		return "", fmt.Errorf("address of the kind %q", u.Scheme)
-	}
-	u.User, u.Fragment, u.RawFragment = nil, "", ""
-	return u.String(), nil
 }
