@@ -85,8 +85,8 @@ func (s *Store) ShareText(domain string, text []byte, prefix *os.Root, name stri
 	return nil
 }
 
-// CollectCaches removes from the caches what no prefix has a link to and nobody has used for that long: extracted packages,
-// compiled modules, records, downloaded wheels. It does nothing while a builder uses the caches.
+// CollectCaches removes from the caches what no prefix has a link to and nobody has used for that long: extracted packages, what killed
+// builders left of archives, compiled modules, records, downloaded wheels. It does nothing while a builder uses the caches.
 func (s *Store) CollectCaches(ctx context.Context, unused time.Duration) (Collected, error) {
 	var done Collected
 	lock, err := s.lockCaches(unix.LOCK_EX)
@@ -172,7 +172,7 @@ func (s *Store) forgetUnpacked(going ...string) error {
 // cacheItems are the things in the caches that come and go as one, by trust domain.
 func (s *Store) cacheItems() ([]string, error) {
 	var items []string
-	for _, pattern := range []string{"pkgs/*/[^.]*", "pyc/*/*/*", "records/*/*", "wheels/*/[^.]*", "uv/*/archive-*/*"} {
+	for _, pattern := range []string{"pkgs/*/[^.]*", "pkgs/*/.archives/*", "pyc/*/*/*", "records/*/*", "wheels/*/[^.]*", "uv/*/archive-*/*"} {
 		found, err := filepath.Glob(s.path(pattern))
 		if err != nil {
 			return nil, err

@@ -141,6 +141,10 @@ func TestCachesKeepWhatIsLinkedOrNew(t *testing.T) {
 	}
 	build(t, s, id(1), map[string]string{"a": cached(t, s, "used-1-0", "used")})
 	cached(t, s, "free-1-0", "free")
+	half := filepath.Join(s.Packages(""), ".archives", "half.conda") // of a builder that was killed
+	if err := errors.Join(os.Mkdir(filepath.Dir(half), 0o755), os.WriteFile(half, []byte("half an archive"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	if done, err := s.CollectCaches(t.Context(), time.Hour); err != nil || len(done.IDs) > 0 {
 		t.Errorf("CollectCaches of what is new = %+v, %v", done, err)
 	}
@@ -153,8 +157,8 @@ func TestCachesKeepWhatIsLinkedOrNew(t *testing.T) {
 	}
 	use.Close()
 	done, err := s.CollectCaches(t.Context(), -time.Hour)
-	if err != nil || !slices.Equal(done.IDs, []string{"free-1-0"}) || done.Bytes == 0 {
-		t.Errorf("CollectCaches = %+v, %v, want free-1-0", done, err)
+	if err != nil || !slices.Equal(done.IDs, []string{"free-1-0", "half.conda"}) || done.Bytes == 0 {
+		t.Errorf("CollectCaches = %+v, %v, want free-1-0 and half.conda", done, err)
 	}
 	if err := s.Remove(t.Context(), id(1)); err != nil {
 		t.Fatal(err)
