@@ -178,7 +178,7 @@ func TestPipSaysThatTheEnvironmentIsManaged(t *testing.T) {
 func TestEvilPackagesOfTheChannelAreRefused(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
-	for _, name := range []string{"symlink-outside", "paths-traversal", "entry-traversal", "wrong-hash"} {
+	for _, name := range []string{"symlink-outside", "paths-traversal", "entry-traversal", "tar-traversal", "wrong-hash"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := (&rig{t: t, store: r.store, tools: r.tools, drv: r.drv, chans: r.chans}).fresh()

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// expansion is how many bytes on disk, download and all, an artifact's byte becomes.
+	// expansion is how many bytes on disk an artifact's byte becomes, with the artifact itself: archives of packages are there until
+	// they are unpacked, a few at a time.
 	expansion = 4
 	// overhead is what a prefix takes even when all its files are shared: folders, patched files, metadata.
 	overhead = 16 << 20

@@ -5,7 +5,20 @@ import (
 	"testing"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/internal/testchannel"
 )
+
+// An installation over HTTP with nothing in the cache.
+func BenchmarkColdInstall(b *testing.B) {
+	server := testchannel.Serve(b)
+	d := newDriver(b)
+	l := solve(b, d, wants(b, server.Channel(), "python=3.11", "ipykernel", "numpy", "pip"))
+	for b.Loop() {
+		if err := d.Install(b.Context(), l, place(b.TempDir(), "one"), func(driver.Event) {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
 
 // What bench compares with py-rattler alone: a solve whose channels have been read, and an installation whose packages are in
 // the cache.

@@ -1,6 +1,7 @@
 // Package conda is the driver of environments whose packages come from conda channels, with wheels on top.
 //
 // The solver and the installer are py-rattler's, in a helper process that speaks JSON lines (folder helper); the wheels are uv's.
+// Archives of packages are downloaded by package fetch, and looked into before they are unpacked (adr/0011).
 // One helper for solving and searching is started when it is first needed and stays, so that what it has read of the channels
 // stays warm. It answers several requests side by side, is restarted after it died, and ends with this process. Each
 // installation has a helper of its own, which is killed where the installation is canceled.
@@ -30,7 +31,8 @@ type Config struct {
 	Alias string
 	// ChannelURLs are the addresses of channels by name. They win over the Alias.
 	ChannelURLs map[string]string
-	// Hosts are addresses and hosts of package indexes and their files that may be inside of the network around.
+	// Hosts are addresses and hosts of package indexes and their files, and of what channels lead to, that may be inside of the network
+	// around.
 	Hosts []string
 	// AuthFile holds credentials in the form of RATTLER_AUTH_FILE; empty means none.
 	AuthFile string

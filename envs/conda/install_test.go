@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/internal/testchannel"
 )
 
@@ -106,50 +107,40 @@ func TestInstallAddsWheels(t *testing.T) {
 
 func TestInstallRefusesWhatLeavesItsPrefix(t *testing.T) {
 	t.Parallel()
+	server := testchannel.Serve(t)
 	d := newDriver(t)
-	for name, word := range map[string]string{
-		"paths-traversal": "outside of the environment",
-		"symlink-outside": "leads out of the environment",
-		"entry-traversal": "entry",
-		"tar-traversal":   "outside of the environment",
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			want := []string{name}
-			if name == "entry-traversal" {
-				want = append(want, "python=3.11")
-			}
-			l := solve(t, d, wants(t, local(t), want...))
-			at := place(dir, "deep/in/the/store")
-			for range 2 { // the second time the package comes from the cache
-				f := failure(t, d.Install(t.Context(), l, at, func(driver.Event) {}), driver.PackageBroken)
-				if f.Package != name || !strings.Contains(f.Message, word) {
-					t.Errorf("failure = %+v, want one of %s with %q", f, name, word)
+	for where, channel := range map[string]string{"folder": local(t), "server": server.Channel()} {
+		for name, word := range map[string]string{
+			"paths-traversal": "outside of the environment",
+			"symlink-outside": "leads out of the environment",
+			"entry-traversal": "entry",
+			"tar-traversal":   "outside of the environment",
+		} {
+			t.Run(name+" of a "+where, func(t *testing.T) {
+				t.Parallel()
+				want := []string{name}
+				if name == "entry-traversal" {
+					want = append(want, "python=3.11")
 				}
-			}
-			for _, leaf := range leaves(t, filepath.Join(dir, "b")) {
-				if !strings.HasPrefix(leaf, "deep/in/the/store/") {
-					t.Errorf("%s was put outside of the prefix", leaf)
-				}
-			}
-		})
+				refused(t, d, solve(t, d, wants(t, channel, want...)), name, word)
+			})
+		}
 	}
 }
 
-// A download is unpacked as it comes: nobody sees what the archive had besides.
-func TestInstallLeavesOutWhatADownloadPutsOutside(t *testing.T) {
-	t.Parallel()
-	server := testchannel.Serve(t)
-	d, dir := newDriver(t), t.TempDir()
-	l := solve(t, d, wants(t, server.Channel(), "tar-traversal"))
-	err := d.Install(t.Context(), l, place(dir, "deep/in/the/store"), func(driver.Event) {})
-	if err != nil {
-		failure(t, err, driver.PackageBroken)
+// refused installs a lock with a package that must be refused, also where others of the lock are in the cache already.
+func refused(t *testing.T, d driver.Driver, l *lock.Lock, name, word string) {
+	t.Helper()
+	dir := t.TempDir()
+	for range 2 {
+		f := failure(t, d.Install(t.Context(), l, place(dir, "deep/in/the/store"), func(driver.Event) {}), driver.PackageBroken)
+		if f.Package != name || !strings.Contains(f.Message, word) {
+			t.Errorf("failure = %+v, want one of %s with %q", f, name, word)
+		}
 	}
 	for _, leaf := range leaves(t, dir) {
-		if filepath.Base(leaf) == "tar-traversal.txt" && filepath.Base(filepath.Dir(leaf)) != "share" {
-			t.Errorf("%s was unpacked", leaf)
+		if strings.Contains(leaf, name) {
+			t.Errorf("%s is left of it", leaf)
 		}
 	}
 }
@@ -364,6 +355,11 @@ func TestTwoInstallationsShareACacheThatIsBeingFilled(t *testing.T) {
 	}
 	if a, b := len(leaves(t, filepath.Join(dir, "b", "one"))), len(leaves(t, filepath.Join(dir, "b", "other"))); a != b {
 		t.Errorf("one has %d files, the other %d", a, b)
+	}
+	for path, ranges := range archives(server) {
+		if len(ranges) != 1 {
+			t.Errorf("%s was downloaded %d times", path, len(ranges))
+		}
 	}
 }
 

@@ -28,11 +28,12 @@ type request struct {
 	// Search.
 	Text  string `json:"text,omitempty"`
 	Limit int    `json:"limit,omitempty"`
-	// Install.
+	// Unpack and install: into the cache Packages, and from there into the Prefix.
 	Records  []json.RawMessage `json:"records,omitempty"`
 	Prefix   string            `json:"prefix,omitempty"`
 	Packages string            `json:"packages,omitempty"`
-	Stall    float64           `json:"stall,omitempty"` // seconds
+	Archive  string            `json:"archive,omitempty"`
+	Draft    string            `json:"draft,omitempty"` // folder to unpack it in first
 
 	// prefer completes a request with what the helper that gets it knows by number; nil for most.
 	prefer func(h *helper, r *request)
@@ -61,12 +62,10 @@ type message struct {
 	Result  json.RawMessage `json:"result"`
 	Failure *refusal        `json:"failure"`
 	// Of an event.
-	Done       int    `json:"done"`
-	Total      int    `json:"total"`
-	Bytes      int64  `json:"bytes"`
-	TotalBytes int64  `json:"total_bytes"`
-	Package    string `json:"package"`
-	Text       string `json:"text"`
+	Done    int    `json:"done"`
+	Total   int    `json:"total"`
+	Package string `json:"package"`
+	Text    string `json:"text"`
 }
 
 // refusal is a failure as the helper tells it.
@@ -79,8 +78,11 @@ type refusal struct {
 	Spec    *int         `json:"spec"` // index of the spec that it is about
 }
 
-// stale is the helper's word for numbers of another generation; nobody else gets to see it.
-const stale driver.Cause = "stale"
+// Words of the helper that nobody else gets to see: numbers of another generation, and a package that is not in the cache.
+const (
+	stale   driver.Cause = "stale"
+	lacking driver.Cause = "lacking"
+)
 
 // parse reads one line of the helper.
 func parse(line []byte) (message, error) {

@@ -10,7 +10,7 @@ import (
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`{"id":1,"result":{"generation":1,"records":[1],"new":{"1":{"name":"six","version":"1","build":"0","sha256":"00","url":"file:///c/noarch/six-1-0.conda","noarch":"python"}}}}`,
-		`{"id":2,"event":"fetch","done":1,"total":2,"bytes":3,"total_bytes":4,"package":"six"}`,
+		`{"id":2,"event":"link","done":1,"total":2,"package":"six"}`,
 		`{"id":3,"failure":{"cause":"unsatisfiable","message":"no","tree":"a\n└─ b","near":["x"],"spec":0}}`,
 		`{"id":4,"result":{"records":[99999999999]}}`, `{"id":0}`, `{"id":5,"result":null}`, `{"id":6,"failure":{}}`, `[]`, ``, `{"id":1e9,"event":""}`,
 	} {

@@ -34,7 +34,8 @@
 //
 // Of these py-rattler 0.28 refuses entry-traversal, missing-artifact and, over HTTP, wrong-hash by itself, and leaves
 // tar-traversal's file out. Not so the others: it writes paths-traversal's file beside the prefix, links symlink-outside, lets
-// one of two clobbering packages win, and does not look at hashes where the channel is a file:// one. A driver must.
+// one of two clobbering packages win, and does not look at hashes where the channel is a file:// one. A driver must, and must look
+// into archives itself before they are unpacked.
 //
 // The wheels are those of the channel, and cowsay and tabulate, which the channel lacks; too-new-wheel 1.0 and 2.0 (of the
 // year 2099, as the index says), wants-old-numpy (numpy<2), wants-the-impossible, entry-traversal-wheel, and only-sdist,

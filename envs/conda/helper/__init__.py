@@ -3,7 +3,7 @@
 One request a line on standard input, one message a line on standard output:
 
     {"id": 7, "op": "solve", ...}            asks
-    {"id": 7, "event": "fetch", ...}         tells how far it is
+    {"id": 7, "event": "link", ...}          tells how far it is
     {"id": 7, "result": {...}}               is the answer
     {"id": 7, "failure": {"cause": "unsatisfiable", "message": "...", ...}}
     {"id": 8, "op": "cancel", "of": 7}       takes a request back; 7 is then answered with the cause "canceled"
@@ -16,8 +16,10 @@ generation; a channel that is read afresh begins the next, because its records m
 
 No address leaves the helper with a password or a token in it.
 
-The modules: loop takes requests and answers them on the output of speech; solving and searching ask channels; installing has
-packages put into a prefix once checking has looked at them. Records travel by records, errors of py-rattler become what people
-read in failures. A process solves or installs and seldom does both, so that loop loads what an operation needs with its first
-request.
+Only solving and searching ask hosts. Archives of packages are downloaded by the other side: unpacking puts them into the cache
+once checking has looked at them, and installing has what is in the cache put into a prefix.
+
+The modules: loop takes requests and answers them on the output of speech. Records travel by records, errors of py-rattler become
+what people read in failures. A process solves or installs and seldom does both, so that loop loads what an operation needs with
+its first request.
 """

@@ -1,7 +1,5 @@
 """Looks at packages before they are linked, and refuses those that would do harm."""
 
-import asyncio
-import contextlib
 import hashlib
 import json
 import os
@@ -30,31 +28,17 @@ def checked(cache, record):
             known, *scripts = file.read().split("\n")
     except FileNotFoundError:
         return None
-    return [script for script in scripts if script] if record.sha256 and known == record.sha256.hex() else None
+    return [script for script in scripts if script] if known == record.sha256.hex() else None
 
 
-async def check_archive(cache, record):
-    """Looks at an archive in a channel that is a folder: at its hash, which py-rattler compares of downloads only, and at what
-    cannot be seen any more when it is unpacked. One that will be unpacked anew is looked at anew: it may be another by now."""
-    path = urllib.parse.unquote(urllib.parse.urlsplit(record.url).path)
-    unpacked = os.path.isdir(os.path.join(cache, folder_of(record))) and checked(cache, record) is not None
-    if not record.sha256 or unpacked or not os.path.exists(path):
-        return  # py-rattler says itself that a file is missing
-    await asyncio.to_thread(check_hash, path, record)
-    await check_members(path, record.name.normalized)
-
-
-def check_hash(path, record):
+def digest_of(path):
     with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read())
-    if digest.digest() != record.sha256:
-        name = record.name.normalized
-        raise Failure("hash_mismatch", f"the file of {folder_of(record)} is not what the channel's index promises", package=name)
+        return hashlib.file_digest(file, "sha256").digest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).digest()
 
 
 async def check_members(path, name):
     """Refuses an archive with a file that would be unpacked outside. py-rattler leaves such a file out without a word when it
-    unpacks, and fails when it lists. Downloads are unpacked as they come, so that there is no archive to list."""
+    unpacks, and fails when it lists."""
     archive = await PackageArchive.from_path(path)
     for section in ("info", "pkg"):
         try:
@@ -68,27 +52,30 @@ async def check_members(path, name):
 
 
 def check(cache, record):
-    """Refuses a package that would write or read outside of its prefix. Gives the scripts that it carries.
-
-    py-rattler 0.28 refuses entry points that leave the prefix and does not unpack files that do: see check_members. It believes
-    info/paths.json, though, and links whatever path that names, and it takes symbolic links as they are."""
+    """Refuses a package in the cache that would write or read outside of its prefix, unless it was looked at before. Gives the scripts
+    that it carries."""
     scripts = checked(cache, record)
-    if scripts is not None:
-        return scripts
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(stamp_of(cache, record))  # it tells of what was in the folder before
-    scripts = inspect(os.path.join(cache, folder_of(record)), record.name.normalized)
-    if record.sha256:
-        stamp = stamp_of(cache, record)
-        os.makedirs(os.path.dirname(stamp), exist_ok=True)
-        draft = f"{stamp}.{os.getpid()}"
-        with open(draft, "w") as file:
-            file.write("\n".join([record.sha256.hex(), *scripts]))
-        os.replace(draft, stamp)
+    if scripts is None:
+        scripts = inspect(os.path.join(cache, folder_of(record)), record.name.normalized)
+        stamp(cache, record, scripts)
     return scripts
 
 
+def stamp(cache, record, scripts):
+    """Notes that a package was found harmless."""
+    path = stamp_of(cache, record)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    draft = f"{path}.{os.getpid()}"
+    with open(draft, "w") as file:
+        file.write("\n".join([record.sha256.hex(), *scripts]))
+    os.replace(draft, path)
+
+
 def inspect(folder, name):
+    """Refuses an unpacked package that would write or read outside of its prefix. Gives the scripts that it carries.
+
+    py-rattler 0.28 refuses entry points that leave the prefix and does not unpack files that do: see check_members. It believes
+    info/paths.json, though, and links whatever path that names, and it takes symbolic links as they are."""
     paths = listed(folder)
     noarch = is_noarch_python(folder)
     for path in paths:

@@ -9,7 +9,8 @@ from .addresses import bare, clean
 
 STATUS = re.compile(r"HTTP status \w+ error \((\d{3})")
 ADDRESS = re.compile(r"(?:https?|file)://[^\s)'\"`]+")
-PACKAGE = re.compile(r"failed to (?:fetch|link) (\S+?)(?:\.conda|\.tar\.bz2)")
+PACKAGE = re.compile(r"failed to (fetch|link) (\S+?)(?:\.conda|\.tar\.bz2)")
+FULL = "the disk is full; free some space and build again"
 
 
 class Failure(Exception):
@@ -29,29 +30,35 @@ def explain(error, channels=()):
     text = clean(str(error))
     last = text.strip().splitlines()[-1].removeprefix("Caused by: ") if text.strip() else type(error).__name__
     package = PACKAGE.search(text)
-    about = {"package": package[1].rsplit("-", 2)[0]} if package else {}
-    if "No space left on device" in text or "Disk quota exceeded" in text:
-        return Failure("disk_full", "the disk is full; free some space and build again", **about)
+    about = {"package": package[2].rsplit("-", 2)[0]} if package else {}
+    if is_full(text):
+        return Failure("disk_full", FULL, **about)
     if "has been cancelled" in text or "timed out" in text and package is None:
         return Failure("timed_out", "the solver did not find an answer in time; ask for fewer packages or narrower versions", **about)
+    if package and package[1] == "fetch":
+        return lacking(about["package"])
     if package:
-        return explain_package(package[1], text, last, about)
+        return Failure("package_broken", f"{package[2]} cannot be installed: {last}", **about)
     return explain_channel(text, last, channels, isinstance(error, GatewayError))
 
 
-def explain_package(package, text, last, about):
-    status = STATUS.search(text)
-    if "Invalid checksum" in text or "hash mismatch" in text.lower():
-        return Failure("hash_mismatch", f"what the channel sent for {package} is not what its index promises", **about)
-    if status and status[1] in ("401", "403"):
-        return Failure("auth_failed", f"the channel does not hand out {package}: {denied(status[1])}", **about)
-    if status and status[1] == "404":
-        return Failure("package_missing", f"the channel lists {package} but does not have it any more; solve again", **about)
-    if status or "error sending request" in text or "reading a body" in text or "error decoding response" in text or "timed out" in text:
-        return Failure("channel_unreachable", f"{package} could not be downloaded: {last}", **about)
-    if "No such file or directory" in text and "failed to fetch" in text and "unpack" not in text:
-        return Failure("package_missing", f"the channel lists {package} but does not have it", **about)
-    return Failure("package_broken", f"{package} cannot be installed: {last}", **about)
+def explain_archive(error, package):
+    """The Failure that an error while an archive was unpacked stands for."""
+    if isinstance(error, MemoryError):
+        return explain(error)
+    text = clean(str(error)) or type(error).__name__
+    if is_full(text):
+        return Failure("disk_full", FULL, package=package)
+    return Failure("package_broken", f"{package} cannot be unpacked: {text.strip().splitlines()[-1]}", package=package)
+
+
+def lacking(package):
+    """Says that a package is not in the cache although it should be. Only the other side hears of it, and brings the package."""
+    return Failure("lacking", f"{package} is not in the cache", package=package)
+
+
+def is_full(text):
+    return "No space left on device" in text or "Disk quota exceeded" in text
 
 
 def explain_channel(text, last, channels, gateway):

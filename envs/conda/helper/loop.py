@@ -52,6 +52,11 @@ class Helper:
 
         return await search(self.channels, request)
 
+    async def op_unpack(self, request, _tell):
+        from .unpacking import unpack
+
+        return await unpack(request)
+
     async def op_install(self, request, tell):
         from .installing import install
 
