@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -118,18 +119,30 @@ func (g *gateway) write(name string, text []byte) {
 	}
 }
 
-// anyHost is a loopback address that nobody else uses: nobody takes a gateway's port while it is dead.
-func anyHost() string {
-	part := func() int { return 1 + rand.IntN(250) }
-	return fmt.Sprintf("127.%d.%d.%d", part(), part(), part())
+// anyAddress is a free address whose port is below those that the system gives away: nobody takes it while its gateway is dead.
+func anyAddress(t testing.TB) string {
+	t.Helper()
+	for {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		return l.Addr().String()
+	}
 }
 
 // serve starts the gateway and waits until it is ready. From the second time on it takes the port that it had.
 func (g *gateway) serve() {
 	g.t.Helper()
-	listen := anyHost() + ":0"
+	var listen string
 	if u, err := url.Parse(g.url); err == nil && u.Host != "" {
 		listen = u.Host
+	} else {
+		listen = anyAddress(g.t)
 	}
 	args := append(slices.Clone(g.inside), binary, "serve", "--data", g.data, "--listen", listen, "--demo", "--config", filepath.Join(g.data, "config.yaml"))
 	g.cmd = exec.Command(args[0], args[1:]...)

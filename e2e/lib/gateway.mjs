@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,8 +12,23 @@ const top = resolve(import.meta.dirname, '../..');
 const binary = process.env.HOPYARD || join(top, 'bin/hopyard');
 const readyWithin = 300_000;
 
-// host gives a loopback address that nobody else uses, so that nobody takes a gateway's port while it is dead.
-const host = () => ['127', ...Array.from({ length: 3 }, () => 1 + Math.floor(Math.random() * 250))].join('.');
+// freeAddress gives one whose port is below those that the system gives away, so that nobody takes it while its gateway is dead.
+async function freeAddress() {
+  for (;;) {
+    const server = createServer();
+    server.listen(20000 + Math.floor(Math.random() * 12000), '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      if (error.code === 'EADDRINUSE') continue;
+      throw error;
+    }
+    const { address, port } = server.address();
+    server.close();
+    await once(server, 'close');
+    return `${address}:${port}`;
+  }
+}
 
 export class Gateway {
   #data;
@@ -35,7 +51,7 @@ export class Gateway {
   // serve starts the gateway (again) and waits until it says that it is ready. From the second start on it takes the port that it
   // had: browsers must find it where it was.
   async serve() {
-    const listen = this.url ? new URL(this.url).host : host() + ':0';
+    const listen = this.url ? new URL(this.url).host : await freeAddress();
     const args = ['serve', '--data', this.#data, '--listen', listen, '--demo', '--config', join(this.#data, 'config.yaml')];
     this.#child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     createInterface(this.#child.stderr).on('line', line => this.#log.push(line));
