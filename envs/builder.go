@@ -289,7 +289,7 @@ func (r *run) beginAnew(why string) error {
 	return nil
 }
 
-// launch has a builder begin, unless somebody else has meanwhile.
+// launch has a builder begin, unless somebody else has meanwhile, or has even made the prefix.
 func (r *run) launch(ctx context.Context, order store.Order) (w worker, err error) {
 	unlock, err := r.s.files.lock(ctx, r.rec.ID)
 	if err != nil {
@@ -311,10 +311,13 @@ func (r *run) launch(ctx context.Context, order store.Order) (w worker, err erro
 			return w, err
 		}
 	}
+	w = worker{r.ref.project, r.s.builderID(r.rec.ID)}
+	if _, whole := r.s.cfg.Store.Find(r.rec.ID); whole {
+		return w, nil
+	}
 	if w, ok, err := r.assign(ctx, order); err != nil || ok {
 		return w, err
 	}
-	w = worker{r.ref.project, r.s.builderID(r.rec.ID)}
 	if err := r.commission(ctx, order, w.id, "the builder starts"); err != nil {
 		return w, err
 	}

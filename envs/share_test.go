@@ -8,7 +8,9 @@ import (
 
 	"github.com/hopyard/hopyard/envs"
 	"github.com/hopyard/hopyard/envs/driver"
+	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/policy"
+	"github.com/hopyard/hopyard/envs/store"
 	"github.com/hopyard/hopyard/internal/problem"
 	"github.com/hopyard/hopyard/workloads"
 )
@@ -38,6 +40,43 @@ func TestTwoProjectsShareOneBuilder(t *testing.T) {
 	if n := s.builders(); n != 1 {
 		log, _ := os.ReadFile(s.store.Log("demo", "science", 1))
 		t.Errorf("%d builders, want 1; the log:\n%s", n, log)
+	}
+}
+
+func TestWhatAnotherBuildHasMadeMeanwhileIsNotBuiltAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	asked := make(chan chan struct{}) // the builds that have found no builder, each with what lets it go on
+	s.change = func(c *envs.Config) {
+		order := c.Order
+		c.Order = func(kind lock.Kind) (store.Order, error) {
+			goOn := make(chan struct{})
+			select {
+			case asked <- goOn:
+				<-goOn
+			case <-t.Context().Done():
+			}
+			return order(kind)
+		}
+	}
+	g := s.open()
+	begun(t, g)
+	first := <-asked
+	_, err := g.Create(t.Context(), bob, "other", envs.NewEnvironment{Name: "science", Text: yml("alpha"), Build: true})
+	must(t, err)
+	second := <-asked
+	close(first)
+	g.is(t, "demo", "science", 1, envs.Ready)
+	close(second)
+	if b := g.is(t, "other", "science", 1, envs.Ready); !b.Active {
+		t.Errorf("build = %+v, want it active", b)
+	}
+	if n := s.builders(); n != 1 {
+		t.Errorf("%d builders, want 1", n)
+	}
+	events := g.events(t, "other", "science", 1, 0)
+	if last := events[len(events)-1]; last.Type != driver.TypeResult || last.State != string(envs.Ready) {
+		t.Errorf("last event = %+v, want the result", last)
 	}
 }
 
