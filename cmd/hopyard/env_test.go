@@ -20,6 +20,7 @@ import (
 	"github.com/hopyard/hopyard/envs/driver"
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/store"
+	"github.com/hopyard/hopyard/internal/testscript"
 	"golang.org/x/sys/unix"
 )
 
@@ -292,12 +293,7 @@ func TestEnvRunTakesThePlaceOfTheCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	script := "#!/bin/sh\necho $$ $GREETING $PYTHONNOUSERSITE $KEPT [$HOPYARD_TOKEN] $PATH \"$@\"\nexit 42\n"
-	syscall.ForkLock.RLock() // a program that another test starts just now would hold the file open, and none that is written to can be run
-	err := os.WriteFile(filepath.Join(bin, "tell"), []byte(script), 0o700)
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testscript.Write(t, filepath.Join(bin, "tell"), script)
 	d.on("GET /environments/base/activation", map[string]any{"bin": bin, "prefix": prefix, "variables": map[string]string{"GREETING": "hello", "PATH": "/wrong"}})
 	cmd := d.command(t, "run", "base", "--", "tell", "--loud", "a b")
 	cmd.Env = append(cmd.Env, "KEPT=kept", "PATH=/usr/bin:/bin")

@@ -16,6 +16,7 @@ import (
 	"github.com/hopyard/hopyard/envs/build"
 	"github.com/hopyard/hopyard/envs/lock"
 	"github.com/hopyard/hopyard/envs/store"
+	"github.com/hopyard/hopyard/internal/testscript"
 )
 
 const standby = "00112233445566aa"
@@ -25,10 +26,7 @@ func (r *rig) counted() (starts func() int) {
 	r.t.Helper()
 	dir := r.t.TempDir()
 	notes, python := filepath.Join(dir, "starts"), filepath.Join(dir, "python")
-	script := fmt.Sprintf("#!/bin/sh\necho start >> %q\nexec %q \"$@\"\n", notes, r.tools.Python)
-	if err := os.WriteFile(python, []byte(script), 0o700); err != nil {
-		r.t.Fatal(err)
-	}
+	testscript.Write(r.t, python, fmt.Sprintf("#!/bin/sh\necho start >> %q\nexec %q \"$@\"\n", notes, r.tools.Python))
 	r.tools.Python = python
 	return func() int {
 		text, _ := os.ReadFile(notes)

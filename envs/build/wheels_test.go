@@ -16,6 +16,7 @@ import (
 	"github.com/hopyard/hopyard/envs/store"
 	"github.com/hopyard/hopyard/envs/venv"
 	"github.com/hopyard/hopyard/internal/testchannel"
+	"github.com/hopyard/hopyard/internal/testscript"
 )
 
 func TestEnvironmentOfWheelsIsBuilt(t *testing.T) {
@@ -75,9 +76,7 @@ func TestModulesOfOneInterpreterAreNotRunByAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := filepath.Join(t.TempDir(), "python3")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nexec "+base.Path+" \"$@\"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testscript.Write(t, program, "#!/bin/sh\nexec "+base.Path+" \"$@\"\n")
 	other := *l
 	other.Base = &lock.Base{Path: program, Version: base.Version}
 	theirs := r.build(&other, private(t), func(o *store.Order) { o.Bases = []string{program} })

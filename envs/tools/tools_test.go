@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/hopyard/hopyard/envs/tools"
 	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/internal/testscript"
 )
 
 // A real build; its wheels come from the user's cache when they are there.
@@ -81,12 +81,7 @@ func TestFindPythonRefusesWhatCannotRunKernels(t *testing.T) {
 	fake := func(t *testing.T, answer string) string {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "python")
-		syscall.ForkLock.RLock() // a program that another test starts just now would hold the file open, and none that is written to can be run
-		err := os.WriteFile(path, []byte("#!/bin/sh\necho '"+answer+"'\n"), 0o755)
-		syscall.ForkLock.RUnlock()
-		if err != nil {
-			t.Fatal(err)
-		}
+		testscript.Write(t, path, "#!/bin/sh\necho '"+answer+"'\n")
 		return path
 	}
 	for name, c := range map[string]struct{ answer, want string }{

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/hopyard/hopyard/envs/driver"
@@ -18,6 +17,7 @@ import (
 	"github.com/hopyard/hopyard/envs/tools"
 	"github.com/hopyard/hopyard/envs/venv"
 	"github.com/hopyard/hopyard/internal/testchannel"
+	"github.com/hopyard/hopyard/internal/testscript"
 )
 
 // program is the real uv of the tool environment, which is built once per machine.
@@ -198,13 +198,7 @@ func TestInstallStartsNoProgramThatALockNames(t *testing.T) {
 	}
 	dir := t.TempDir()
 	started, program := filepath.Join(dir, "started"), filepath.Join(dir, "python3")
-	script := "#!/bin/sh\ntouch " + started + "\nexec " + base.Path + " \"$@\"\n"
-	syscall.ForkLock.RLock() // a program that another test starts just now would hold the file open, and none that is written to can be run
-	err = os.WriteFile(program, []byte(script), 0o755)
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testscript.Write(t, program, "#!/bin/sh\ntouch "+started+"\nexec "+base.Path+" \"$@\"\n")
 	l := &lock.Lock{Version: lock.FormatVersion, Kind: lock.Venv, Platform: "linux-64", Base: &lock.Base{Path: program, Version: base.Version}}
 	at := newPlace(t)
 	err = newDriver(t, nil).Install(t.Context(), l, at, nil)

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/hopyard/hopyard/internal/problem"
+	"github.com/hopyard/hopyard/internal/testscript"
 	"github.com/hopyard/hopyard/internal/wheels"
 )
 
@@ -41,28 +41,20 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
 	w := &world{t: t, python: filepath.Join(dir, "python"), store: filepath.Join(dir, "store"), counts: filepath.Join(dir, "calls"), cache: filepath.Join(dir, "cache", "wheels")}
-	write(t, w.python, pip, 0o755)
+	testscript.Write(t, w.python, pip)
 	if err := os.Mkdir(w.store, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-func write(t *testing.T, name, text string, mode os.FileMode) {
-	t.Helper()
-	syscall.ForkLock.RLock() // a program that another test starts just now would hold the file open, and none that is written to can be run
-	err := os.WriteFile(name, []byte(text), mode)
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // publish puts a wheel into the registry and returns its pin.
 func (w *world) publish(name, text string) wheels.Wheel {
 	w.t.Helper()
 	file := name + "-1-py3-none-any.whl"
-	write(w.t, filepath.Join(w.store, file), text, 0o644)
+	if err := os.WriteFile(filepath.Join(w.store, file), []byte(text), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
 	sum := sha256.Sum256([]byte(text))
 	return wheels.Wheel{Name: name, Version: "1", Filename: file, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(text))}
 }
@@ -148,7 +140,9 @@ func TestFetchReplacesADamagedCacheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, paths[0], "cut sho", 0o644)
+	if err := os.WriteFile(paths[0], []byte("cut sho"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := w.fetcher().Fetch(t.Context(), []wheels.Wheel{a}); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +159,7 @@ func TestFetchExplainsItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	noPip := filepath.Join(t.TempDir(), "python")
-	write(t, noPip, "#!/bin/sh\necho \"$0: No module named pip\" >&2; exit 1\n", 0o755)
+	testscript.Write(t, noPip, "#!/bin/sh\necho \"$0: No module named pip\" >&2; exit 1\n")
 	for name, c := range map[string]struct {
 		change func(*wheels.Fetcher)
 		says   string
