@@ -316,7 +316,7 @@ func (a *Agent) input(ctx context.Context, client string, body []byte) error {
 	if b == nil && a.state.Phase != Dead && a.state.Phase != Ended {
 		defer a.mu.Unlock()
 		if a.waiting+len(body) > maxPending {
-			return fmt.Errorf("agent: more than %d MB wait for a program that has not started", maxPending>>20)
+			return fmt.Errorf("agent: more than %d MiB wait for a program that has not started", maxPending>>20)
 		}
 		a.waiting += len(body)
 		a.pending = append(a.pending, input{client, append([]byte(nil), body...)})

@@ -41,7 +41,7 @@ func (b *builder) room() error {
 }
 
 // megabytes rounds up: nobody is to read that 0 MB are missing.
-func megabytes(n int64) int64 { return (n + 1<<20 - 1) >> 20 }
+func megabytes(n int64) int64 { return (n + 999_999) / 1_000_000 }
 
 // missing is the size of the artifacts that are not in the caches.
 func (b *builder) missing() (bytes int64) {

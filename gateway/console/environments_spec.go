@@ -73,7 +73,7 @@ func readSpec(c echo.Context) (newSpec, error) {
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return body, problem.New(problem.TooLarge, "the body is larger than %d MB", maxBody>>20)
+		return body, problem.New(problem.TooLarge, "the body is larger than %d MiB", maxBody>>20)
 	}
 	if err != nil {
 		return body, problem.New(problem.Invalid, "the body broke off: %w", err)

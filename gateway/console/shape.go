@@ -98,7 +98,7 @@ func readLargeJSON(c echo.Context, v any, limit int64) error {
 	case err == nil, errors.Is(err, io.EOF):
 		return nil
 	case errors.As(err, &tooLarge):
-		return problem.New(problem.TooLarge, "the body is larger than %d MB", limit>>20)
+		return problem.New(problem.TooLarge, "the body is larger than %d MiB", limit>>20)
 	default:
 		return problem.New(problem.Invalid, "the body is not what is asked for here: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}

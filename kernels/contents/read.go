@@ -95,7 +95,7 @@ func sum(b []byte) string {
 // slurp reads a whole file of about the given size, and no more than limit.
 func slurp(f *os.File, size, limit int64) ([]byte, error) {
 	if size > limit {
-		return nil, problem.New(problem.TooLarge, "the file is larger than %d MB", limit>>20)
+		return nil, problem.New(problem.TooLarge, "the file is larger than %d MiB", limit>>20)
 	}
 	b := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
 	_, err := b.ReadFrom(io.LimitReader(f, limit))

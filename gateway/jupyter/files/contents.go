@@ -219,7 +219,7 @@ func (h *Handler) body(c echo.Context) (*contents.Spool, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, problem.New(problem.TooLarge, "the body is larger than %d MB", maxBody>>20)
+		return nil, problem.New(problem.TooLarge, "the body is larger than %d MiB", maxBody>>20)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, problem.New(problem.Invalid, "the body ended early")
 	}

@@ -232,7 +232,7 @@ func collect(dir, stem string, f Format) (*Result, error) {
 			return err
 		}
 		if left -= len(files[name]); left < 0 {
-			return problem.New(problem.TooLarge, "what nbconvert made is larger than %d MB", maxOutput>>20)
+			return problem.New(problem.TooLarge, "what nbconvert made is larger than %d MiB", maxOutput>>20)
 		}
 		names = append(names, name)
 		return nil
