@@ -208,7 +208,7 @@ func TestInstallSaysWhichPackageWinsAFile(t *testing.T) {
 	d, dir := newDriver(t), t.TempDir()
 	l := solve(t, d, wants(t, local(t), "clobber-one", "clobber-two"))
 	content := map[string]bool{}
-	for _, prefix := range []string{"a", "b", "c"} {
+	for _, prefix := range []string{"a", "b", "c", "d", "e", "f"} {
 		var events heard
 		if err := d.Install(t.Context(), l, place(dir, prefix), events.sink); err != nil {
 			t.Fatal(err)
@@ -222,6 +222,7 @@ func TestInstallSaysWhichPackageWinsAFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		content[string(text)] = true
+		same(t, "prefix", names(tree(t, filepath.Join(dir, "b", prefix))), names(tree(t, filepath.Join(dir, "b", "a"))))
 	}
 	if len(content) != 1 {
 		t.Errorf("the winner changes from one installation to the next: %v", content)

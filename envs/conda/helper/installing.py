@@ -1,5 +1,6 @@
 """Links packages of the cache into a prefix, and tells how far that is."""
 
+import contextlib
 import json
 import os
 import time
@@ -34,6 +35,7 @@ async def install(request, tell):
     except Exception as error:
         raise explain(error) from error
     reporter.finish()
+    clear_aside(request["prefix"])
     for line in clobbered(request["prefix"]):
         tell("log", text=line)
     return {}
@@ -102,10 +104,20 @@ class Reporter:
         raise AttributeError(name)
 
 
+ASIDE = "__clobbers__"
+
+
+def clear_aside(prefix):
+    """Removes empty folders of files that were put aside and back: py-rattler leaves them or not, by which package was linked first."""
+    for folder, _, _ in os.walk(os.path.join(prefix, ASIDE), topdown=False):
+        with contextlib.suppress(OSError):  # it is not empty
+            os.rmdir(folder)
+
+
 def clobbered(prefix):
     """Says which files two packages both have. py-rattler keeps that of the package that it orders first, each time the same,
     and puts the others aside, below __clobbers__/<package>."""
-    aside = os.path.join(prefix, "__clobbers__")
+    aside = os.path.join(prefix, ASIDE)
     if not os.path.isdir(aside):
         return
     owners = {}
