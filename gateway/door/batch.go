@@ -24,6 +24,7 @@ type Batch struct {
 	open     bool       // gathering into buf
 	busy     bool       // somebody is writing, and will write late too
 	idle     *sync.Cond // not busy any more
+	ending   bool       // writes have only closeWait left: somebody waits to close the connection
 	buf      []byte
 	late     []byte
 	taken    uint64    // bytes that have been or are being written, late included
@@ -67,9 +68,8 @@ func (b *Batch) Write(p []byte) (int, error) {
 	default:
 		b.taken += uint64(len(p))
 		b.busy = true
-		deadline := b.deadline
+		_ = b.Conn.SetWriteDeadline(begun(b.deadline))
 		b.mu.Unlock()
-		_ = b.Conn.SetWriteDeadline(begun(deadline))
 		return len(p), b.writeOut(p)
 	}
 	b.mu.Unlock()
@@ -106,6 +106,9 @@ func (b *Batch) writeOut(p []byte) error {
 			return err
 		}
 		b.late = nil
+		if b.ending {
+			_ = b.Conn.SetWriteDeadline(time.Now().Add(closeWait))
+		}
 		b.mu.Unlock()
 	}
 }
@@ -113,7 +116,19 @@ func (b *Batch) writeOut(p []byte) error {
 // release lets the next one write; mu is held.
 func (b *Batch) release() {
 	b.busy = false
-	b.idle.Signal()
+	b.idle.Broadcast()
+}
+
+// Settle returns when all that has been said is written, a close frame that was left to whoever is writing above all, or when a client
+// has taken none of it for a moment. It is for who is about to close the connection, and does not write itself.
+func (b *Batch) Settle() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ending = true
+	_ = b.Conn.SetWriteDeadline(time.Now().Add(closeWait)) // for who is in the middle of it
+	for b.open || b.busy {
+		b.idle.Wait()
+	}
 }
 
 // Begin starts to gather.
@@ -150,7 +165,7 @@ func (b *Batch) Flush(limit time.Duration, about func() error) error {
 		err = about()
 	}
 	if err == nil {
-		err = b.Conn.SetWriteDeadline(time.Now().Add(limit))
+		err = b.limit(limit)
 	}
 	if err != nil {
 		b.mu.Lock()
@@ -160,6 +175,15 @@ func (b *Batch) Flush(limit time.Duration, about func() error) error {
 		return err
 	}
 	return b.writeOut(buf)
+}
+
+func (b *Batch) limit(d time.Duration) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ending {
+		d = min(d, closeWait)
+	}
+	return b.Conn.SetWriteDeadline(time.Now().Add(d))
 }
 
 // ErrNoSocket means that a connection is no plain TCP connection whose bytes the system counts.

@@ -113,6 +113,9 @@ func (s *socket) end(code int, text string) {
 	s.once.Do(func() {
 		message := websocket.FormatCloseMessage(code, text)
 		if s.ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(closeWait)) == nil {
+			if b, ok := BatchOf(s.ws); ok {
+				b.Settle()
+			}
 			select {
 			case <-s.gone:
 			case <-time.After(closeWait):

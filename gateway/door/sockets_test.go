@@ -2,6 +2,7 @@ package door_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -122,25 +123,63 @@ func TestDrainTellsWebsocketsToComeBack(t *testing.T) {
 	w.sockets.Drain() // twice is harmless
 }
 
-// TestCloseThatWasHeldUpIsStillSaid writes a close frame whose time was over before the machine got to it.
-func TestCloseThatWasHeldUpIsStillSaid(t *testing.T) {
-	t.Parallel()
-	late := jar()
-	late.Routes = slices.Clone(late.Routes)
-	late.Routes[len(late.Routes)-1].Handle = func(c echo.Context) error {
+// socketDoor is a door whose websocket a test handles itself.
+func socketDoor(handle func(ws *websocket.Conn, b *door.Batch) error) door.Door {
+	d := jar()
+	d.Routes = slices.Clone(d.Routes)
+	d.Routes[len(d.Routes)-1].Handle = func(c echo.Context) error {
 		ws, err := door.Upgrade(c, door.UpgradeOptions{})
 		if err != nil {
 			return err
 		}
 		defer ws.Close()
 		b, _ := door.BatchOf(ws)
+		return handle(ws, b)
+	}
+	return d
+}
+
+// TestReasonThatIsLeftToWhoWritesIsSaidBeforeTheEnd closes a websocket while another goroutine is about to write to it.
+func TestReasonThatIsLeftToWhoWritesIsSaidBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	d := socketDoor(func(ws *websocket.Conn, b *door.Batch) error {
+		closed := make(chan struct{})
+		b.Begin()
+		err := ws.WriteMessage(websocket.TextMessage, []byte("last words"))
+		err = errors.Join(err, b.Flush(patience, func() error {
+			go func() {
+				defer close(closed)
+				_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseUnsupportedData, ""), time.Now().Add(patience))
+				b.Settle()
+				_ = ws.Close()
+			}()
+			select {
+			case <-closed:
+			case <-time.After(100 * time.Millisecond): // it waits for us, as it should
+			}
+			return nil
+		}))
+		<-closed
+		return err
+	})
+	ws, _ := serve(t, d).dial(t, "X-Role: data_owner")
+	if _, text, err := ws.ReadMessage(); err != nil || string(text) != "last words" {
+		t.Errorf("the client reads %q, %v", text, err)
+	}
+	wantClose(t, ws, websocket.CloseUnsupportedData)
+}
+
+// TestCloseThatWasHeldUpIsStillSaid writes a close frame whose time was over before the machine got to it.
+func TestCloseThatWasHeldUpIsStillSaid(t *testing.T) {
+	t.Parallel()
+	late := socketDoor(func(_ *websocket.Conn, b *door.Batch) error {
 		reason := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 		if err := b.SetWriteDeadline(time.Now().Add(-time.Hour)); err != nil {
 			return err
 		}
-		_, err = b.Write(append([]byte{0x80 | websocket.CloseMessage, byte(len(reason))}, reason...))
+		_, err := b.Write(append([]byte{0x80 | websocket.CloseMessage, byte(len(reason))}, reason...))
 		return err
-	}
+	})
 	ws, _ := serve(t, late).dial(t, "X-Role: data_owner")
 	wantClose(t, ws, websocket.CloseNormalClosure)
 }

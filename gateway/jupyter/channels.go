@@ -362,20 +362,27 @@ func (t *tab) fail(err error) {
 // lost ends the tab of a client that reads no more: it left, is out of reach, or has connected again. What its system has
 // confirmed is what it got.
 func (t *tab) lost(code int, text string) {
-	t.close(code, text, func(conn *agent.Conn) {
+	last := func(conn *agent.Conn) {
+		t.batch.Settle() // whoever is writing would count otherwise, and would keep the reason from the client
 		if seq, known := t.delivered(); known {
 			_ = conn.Delivered(seq)
 		}
+	}
+	t.close(last, func() { // at once: what is written behind that would come twice
+		_ = say(t.ws, code, text)
+		_ = t.ws.Close()
 	})
 }
 
 // end ends the tab of a client that reads on: it will get what has been written, and the agent, which holds its socket
 // too, sees how much that was.
-func (t *tab) end(code int, text string) { t.close(code, text, func(*agent.Conn) {}) }
+func (t *tab) end(code int, text string) {
+	t.close(func(*agent.Conn) {}, func() { closeWith(t.ws, code, text) })
+}
 
 // close closes both sides, once, after the last word to the agent. An attachment that has begun is waited for: the agent would
 // take it for a younger one than that of the client's next websocket.
-func (t *tab) close(code int, text string, last func(*agent.Conn)) {
+func (t *tab) close(last func(*agent.Conn), goodbye func()) {
 	t.once.Do(func() {
 		t.done.Store(true)
 		t.quiet.Lock()
@@ -389,7 +396,7 @@ func (t *tab) close(code int, text string, last func(*agent.Conn)) {
 		if conn != nil {
 			last(conn)
 		}
-		closeWith(t.ws, code, text)
+		goodbye()
 		if conn != nil {
 			_ = conn.Close()
 		}

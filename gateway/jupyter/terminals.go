@@ -105,9 +105,19 @@ func (h *Handler) terminal(c echo.Context) error {
 	return nil
 }
 
+// closeWith tells a client that reads on why it has to go, behind what is being written to it, and closes its websocket.
 func closeWith(ws *websocket.Conn, code int, text string) {
-	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(250*time.Millisecond))
+	if say(ws, code, text) == nil {
+		if b, ok := door.BatchOf(ws); ok {
+			b.Settle()
+		}
+	}
 	_ = ws.Close()
+}
+
+// say writes a close frame, unless the client takes none.
+func say(ws *websocket.Conn, code int, text string) error {
+	return ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(250*time.Millisecond))
 }
 
 // listen gives the client up when it does not answer pings for too long.
