@@ -24,6 +24,7 @@ type Batch struct {
 	open     bool       // gathering into buf
 	busy     bool       // somebody is writing, and will write late too
 	idle     *sync.Cond // not busy any more
+	ended    uint64     // how many writes have
 	ending   bool       // writes have only closeWait left: somebody waits to close the connection
 	buf      []byte
 	late     []byte
@@ -116,17 +117,22 @@ func (b *Batch) writeOut(p []byte) error {
 // release lets the next one write; mu is held.
 func (b *Batch) release() {
 	b.busy = false
+	b.ended++
 	b.idle.Broadcast()
 }
 
-// Settle returns when all that has been said is written, a close frame that was left to whoever is writing above all, or when a client
+// Settle returns when all that has been said so far is written, a close frame that was left to whoever is writing above all, or when a client
 // has taken none of it for a moment. It is for who is about to close the connection, and does not write itself.
 func (b *Batch) Settle() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ending = true
 	_ = b.Conn.SetWriteDeadline(time.Now().Add(closeWait)) // for who is in the middle of it
-	for b.open || b.busy {
+	last := b.ended + 1
+	if b.open && b.busy { // what is gathered is written behind that
+		last++
+	}
+	for (b.open || b.busy) && b.ended < last { // others may go on writing
 		b.idle.Wait()
 	}
 }
