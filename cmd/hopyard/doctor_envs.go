@@ -163,8 +163,11 @@ func askChannel(ctx context.Context, c Config, t tools.Tools, channel string) er
 			Timeout: channelPatience, Log: slog.New(slog.DiscardHandler),
 		})
 		defer d.Close()
-		_, err := d.Search(ctx, driver.Query{Text: "python", Channels: []string{channel}, Limit: 1})
-		return err
+		_, _ = d.Info(ctx) // first: how long our own tool takes to start on a busy host is no word of the channel's
+		return inTime(ctx, func(ctx context.Context) error {
+			_, err := d.Search(ctx, driver.Query{Text: "python", Channels: []string{channel}, Limit: 1})
+			return err
+		})
 	})
 }
 
@@ -173,21 +176,28 @@ func askIndex(ctx context.Context, c Config, t tools.Tools) error {
 	return asking(ctx, func(ctx context.Context, cache string) error {
 		d := venv.New(venv.Config{UV: t.UV, CacheDir: cache, AuthFile: c.Environments.Credentials, Hosts: []string{c.Environments.Index}, Timeout: channelPatience})
 		defer d.Close()
-		_, err := d.Search(ctx, driver.Query{Text: "ipykernel", Index: c.Environments.Index, Limit: 1})
-		return err
+		return inTime(ctx, func(ctx context.Context) error {
+			_, err := d.Search(ctx, driver.Query{Text: "ipykernel", Index: c.Environments.Index, Limit: 1})
+			return err
+		})
 	})
 }
 
-// asking gives a question a folder and a time.
+// asking gives a question a folder.
 func asking(ctx context.Context, ask func(ctx context.Context, cache string) error) error {
 	cache, err := os.MkdirTemp("", "hopyard-doctor-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(cache)
+	return ask(ctx, cache)
+}
+
+// inTime gives a place some time to answer.
+func inTime(ctx context.Context, ask func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, channelPatience)
 	defer cancel()
-	err = ask(ctx, cache)
+	err := ask(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s", channelPatience)
 	}

@@ -51,11 +51,10 @@ func TestDoctorSaysOfEachChannelWhyItCannotBeUsed(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
+	const gone = "http://127.0.0.1:1" // nobody listens there, nor does anybody get that port
 	check := diagnose(t, "Environments", fmt.Sprintf(
 		"prepared: %s\nenvironments:\n  channels: [good]\n  channel_urls: {good: %s/good, closed: %s/closed, gone: %s/gone}\n  index: %s/simple\n",
-		prepared, server.URL, server.URL, gone.URL, server.URL))
+		prepared, server.URL, server.URL, gone, server.URL))
 	for _, want := range []string{"/good answers", "/closed cannot be used: ", "/gone cannot be used: ", "refused", "the package index answers"} {
 		if check.Status != doctor.Warn || !strings.Contains(check.Found, want) {
 			t.Errorf("doctor says %s: %s; want %q", check.Status, check.Found, want)
