@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import urllib.parse
 
 from rattler.package_streaming import PackageArchive
 
